@@ -39,7 +39,7 @@ endif
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
   ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables tc=iproute2 wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
   dnsmasq=dnsmasq-base dig=dnsutils debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish keepalived=keepalived chromium=chromium \
-  dnsdist=dnsdist postfix=postfix etcd=etcd-server
+  dnsdist=dnsdist postfix=postfix etcd=etcd-server vtysh=frr
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))

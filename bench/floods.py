@@ -179,12 +179,13 @@ def markdown(floods: Sequence[Flooded], seconds: float) -> list[str]:
         f"From random sources, {seconds:.0f} s each, as fast as one process sends, with {NEW} new connections a second",
         "beside it, on the same two cores.",
         "",
-        "| device | flood | packets/s | established keeps | new ones | median | 99 % | left over | memory |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| device | flood | packets/s | established keeps | new ones | median | 99 % | left over | memory | holds |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     lines += [
         f"| {each.name} | {each.kind} | {each.sent:,.0f} | {each.kept:.2f} | {each.good} of {each.asked} | "
-        f"{each.p50:.1f} ms | {each.p99:.0f} ms | {each.left} | {each.grown / 1e6:+.0f} MB |"
+        f"{each.p50:.1f} ms | {each.p99:.0f} ms | {each.left} | {each.grown / 1e6:+.0f} MB | "
+        f"{'yes' if each.holds else 'no'} |"
         for each in floods
     ]
     return lines

@@ -20,6 +20,7 @@ HOT = (
     "p4rt/packetio.py",
     "p4rt/session_template.py",
     "p4rt/sessions.py",
+    "app/networks.py",
     "app/outgoing.py",
     "app/runner.py",
     "app/session.py",

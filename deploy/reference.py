@@ -9,7 +9,7 @@ from typing import Any
 
 from finsy.proto import p4i
 from fullnat.app import metrics
-from fullnat.config import check_options, file, scalars, snat
+from fullnat.config import check_options, file, networks, scalars, snat
 from fullnat.p4rt import program
 
 from deploy import keepalived_reference
@@ -21,8 +21,8 @@ _EXAMPLE = ROOT / "docs" / "example.toml"
 SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
     "": file.GLOBAL,
     "timeouts": file.TIMEOUTS,
-    "interface": file.INTERFACE,
-    "route": file.ROUTE,
+    "interface": networks.INTERFACE,
+    "route": networks.ROUTE,
     "virtual_server": file.VIRTUAL_SERVER,
     "virtual_server.real_server": file.REAL_SERVER,
     "virtual_server.real_server.check": check_options.CHECK,

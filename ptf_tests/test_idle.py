@@ -12,6 +12,7 @@ from ptf_tests.sessions import Session, SessionTest, ends
 from ptf_tests.topology import CLIENT_SIDE
 
 IDLE_NS = 200_000_000
+ATTEMPTS = 10
 
 
 @requires("idle-times")
@@ -45,20 +46,36 @@ class IdleSessionIsReported(_Idle):
 
 @over_ipv6_too
 class BusyDirectionIsNotReported(_Idle):
-    """The two directions age apart: traffic of one does not keep the other."""
+    """The two directions age apart: traffic of one does not keep the other. A machine that takes the idle timeout for a
+    packet keeps nothing busy, and tries again."""
 
     def runTest(self) -> None:
-        session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
-        self.insert(*session.server_entries, *session.entries)
+        for _ in range(ATTEMPTS):
+            session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
+            entries = *session.server_entries, *session.entries
+            self.insert(*entries)
+            reported, longest = self.kept_busy(session)
+            if longest < IDLE_NS / 1e9:
+                break
+            self.delete(*entries)
+        outbound = self.client.schema.table_entry(session.outbound)
+        assert reported == [outbound.table_id]
+
+    def kept_busy(self, session: Session) -> tuple[list[int], float]:
+        """Tables of its entries that were reported, until the server's was, and the longest time between packets."""
         segment = session.from_client(seq=1)
         outbound = self.client.schema.table_entry(session.outbound)
-        deadline = time.monotonic() + IDLE_NS / 1e9 + self.harness.target.idle_resolution
+        last = time.monotonic()
+        deadline = last + IDLE_NS / 1e9 + self.harness.target.idle_resolution + PATIENCE
         reported: list[int] = []
-        while outbound.table_id not in reported and time.monotonic() < deadline:
+        longest = 0.0
+        while outbound.table_id not in reported and last < deadline:
             self.exchange((CLIENT_SIDE, segment), out=[(2, session.to_server(segment))])
             if (notified := self.client.idle(time.monotonic())) and notified.controller_metadata == session.id:
                 reported.append(notified.table_id)
-        assert reported == [outbound.table_id]
+            before, last = last, time.monotonic()
+            longest = max(longest, last - before)
+        return reported, longest
 
 
 @over_ipv6_too

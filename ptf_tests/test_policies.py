@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+from fullnat.p4constants import ServiceFlag
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt, over_ipv6_too, requires
+from ptf_tests.cookies import key_entries
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import Tcp, Udp
 from ptf_tests.packets import address as number
@@ -60,6 +64,12 @@ class PolicyTest(FullnatTest):
 
     def refuses(self, packet: Tcp | Udp, reason: str = "DENIED") -> None:
         self.drop(CLIENT_SIDE, packet, reason)
+
+    def at_once(self, passing: Sequence[Tcp], others: Sequence[Tcp], reason: str) -> None:
+        """What comes within a rate's burst, and what is above it: a slow machine is to send both in one go."""
+        punts = [Punt("SERVICE_SYN", packet) for packet in passing]
+        sent = [(CLIENT_SIDE, packet) for packet in (*passing, *others)]
+        self.exchange(*sent, punted=punts, drops={reason: len(others)})
 
     @property
     def bits(self) -> int:
@@ -131,6 +141,41 @@ class WhoIsRefusedMayBeTold(PolicyTest):
 
 
 @over_ipv6_too
+class WhoComesTooOftenMayBeTold(PolicyTest):
+    """Likewise: of its source, or of the service."""
+
+    def runTest(self) -> None:
+        for place, rates in enumerate(({"source_rate": 1}, {"rate": 1})):
+            number = 120 + 2 * place + (self.bits == 128)
+            service = policed(topology.service(self.network.vip), number)
+            self.insert(service, policy(flags=RESET, policy=number, **rates))
+            first, second = self.syn(), self.syn(sport=40001)
+            punts = [Punt("SERVICE_SYN", first), Punt("REFUSED", second, service_flags=RESET)]
+            self.exchange((CLIENT_SIDE, first), (CLIENT_SIDE, second), punted=punts)
+            self.delete(service)
+
+
+@over_ipv6_too
+class WhoIsRefusedGetsNoCookie(PolicyTest):
+    """Where there are too many to be told: it is dropped for what it was refused for."""
+
+    required = ("policies", "syn-cookies")
+
+    def runTest(self) -> None:
+        client = self.network.client
+        service = topology.service(self.network.vip, flags=ServiceFlag.COOKIES_IN_NEED)
+        self.insert(policed(service), policy(list_id=3, flags=RESET), listed(client, self.bits), *key_entries(7))
+        syn = self.syn()
+
+        def attempt() -> None:
+            self.meter_punts("REFUSED", 1)
+            punts = [Punt("REFUSED", syn, service_flags=RESET)]
+            self.exchange(*[(CLIENT_SIDE, syn)] * 3, punted=punts, drops={"DENIED": 2})
+
+        self.within_a_second(attempt)
+
+
+@over_ipv6_too
 class SessionsAreNotAsked(PolicyTest):
     """One that runs goes on; late segments without session are refused."""
 
@@ -172,9 +217,7 @@ class AServiceBeginsAsManyAsItMay(PolicyTest):
         self.serve(policy(rate=3, policy=number), policy=number)
         for _ in range(5):
             self.drop(CLIENT_SIDE, self.syn().replace(flags="A"), "NO_SESSION")
-        for sport in range(3):
-            self.passes(self.syn(sport=40000 + sport))
-        self.refuses(self.syn(), "NEW_RATE")
+        self.at_once([self.syn(sport=40000 + sport) for sport in range(3)], [self.syn()], "NEW_RATE")
 
 
 @over_ipv6_too
@@ -184,10 +227,8 @@ class ASourceBeginsAsManyAsItMay(PolicyTest):
     def runTest(self) -> None:
         number = 101 + self.bits
         self.serve(policy(rate=5, source_rate=2, policy=number), policy=number)
-        for sport in range(2):
-            self.passes(self.syn(sport=40000 + sport))
-        for sport in range(2, 9):
-            self.refuses(self.syn(sport=40000 + sport), "SOURCE_RATE")
+        syns = [self.syn(sport=40000 + sport) for sport in range(9)]
+        self.at_once(syns[:2], syns[2:], "SOURCE_RATE")
         far = "2001:db8:99::1" if self.bits == 128 else "192.0.2.7"
         self.passes(self.syn(src=far))
 
@@ -198,7 +239,4 @@ class ASourceBeginsAsManyAsItMayWithAllServices(PolicyTest):
         self.serve(policy_of_all(source_rate=2))
         self.insert(topology.service(self.network.vip, vport=81))
         other = Session(id=0, vport=81, **ends(self.network)).from_client(flags="S")
-        self.passes(self.syn())
-        self.passes(other)
-        self.refuses(self.syn(), "SOURCE_RATE")
-        self.refuses(other, "SOURCE_RATE")
+        self.at_once([self.syn(), other], [self.syn(), other], "SOURCE_RATE")

@@ -171,6 +171,13 @@ class Network:
                 ip.link("set", index=ip.link_lookup(ifname=uplink)[0], master=ip.link_lookup(ifname="br0")[0])
         return made
 
+    def add_leg(self, host: str, lan: str, address: IpInterface) -> None:
+        """One more wire of a host, to the bridge of another subnet; its end is ``leg``."""
+        self._pair((host, "leg"), (lan, f"leg-{host}"), self.topology.subnets[0].mtu)
+        self._set_address(host, "leg", address)
+        with self._netlink(lan) as ip:
+            ip.link("set", index=ip.link_lookup(ifname=f"leg-{host}")[0], master=ip.link_lookup(ifname="br0")[0])
+
     def cut_management(self, cut: bool) -> None:
         """Have the bridge lose every packet, which neither end is told, or forward again."""
         with self._netlink("lan-management") as ip:

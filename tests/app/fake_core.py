@@ -14,6 +14,7 @@ from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
+from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry
 
 
@@ -98,6 +99,12 @@ class FakeCore:
 
     def has_quorum(self, key: ServiceKey) -> bool:
         return any(view.has_quorum for view in self.service_views if (view.protocol, view.virtual) == key)
+
+    def forwards(self, switch: SwitchId) -> bool:
+        return False
+
+    def served(self) -> set[Address]:
+        return set()
 
     def talkers(self, most: int, now: float | None = None) -> list[Talker]:
         return []

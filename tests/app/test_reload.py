@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from config.test_all_active import LEFT, RIGHT, SERVICE
 from fullnat.app.changes import Changes, Refused
 from fullnat.app.daemon import reload
 from fullnat.app.group.shown import NotNow
 from fullnat.app.runner import CoreRunner
+from fullnat.app.switches import networks
 from fullnat.config import file
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
@@ -151,3 +153,21 @@ async def test_one_switch_becomes_no_group(runner: CoreRunner, tmp_path: Path) -
     path.write_text(CONFIG_TEXT)
     with pytest.raises(ConfigError, match="decided at the start alone"):
         await Changes(runner, path, switches=group.switches, group=group).reload()
+
+
+async def test_switches_with_networks_stay(tmp_path: Path) -> None:
+    """As the controller has started with them."""
+    path = tmp_path / "fullnat.toml"
+    group = Group()
+    config = file.parse(SERVICE + LEFT + RIGHT)
+    group.switches = config.switches
+    runner = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1), 0.0, networks(config.switches)))
+    runner.reconfigure(config)
+    changes = Changes(runner, path, switches=group.switches, group=group)
+    path.write_text(SERVICE + LEFT + RIGHT)
+    assert (await changes.reload()).changes == []
+    path.write_text(SERVICE.replace("port = 80", "weight = 7\nport = 80").replace("weight = 7\n", "", 1) + LEFT + RIGHT)
+    assert len((await changes.reload()).changes) == 1
+    path.write_text(SERVICE + LEFT)
+    with pytest.raises(ConfigError, match="networks of their own are read at the start alone"):
+        await changes.reload()

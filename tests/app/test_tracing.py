@@ -96,7 +96,7 @@ async def test_where_packets_go(switch: Switch, compiled: Program, kind: type[In
     run = Tracer(compiled).begin(client)
     words = Words(compiled.p4info, run.program)
     found: dict[int, Any] = {}
-    for arrival in Arrivals(MODEL, None, to_us=False).every(GOES, ()):
+    for arrival in Arrivals(MODEL.network(), None, to_us=False).every(GOES, ()):
         trace = await run.follow(arrival.port, arrival.frame)
         told = words.told(trace, cpu_port=CPU_PORT, with_log=True)
         assert set(told) | {"unknown"} == TRACED
@@ -129,7 +129,7 @@ async def test_interfaces_of_a_vlan_are_named_with_it(switch: Switch, compiled: 
     words = Words(compiled.p4info, run.program)
     described = ["udp 198.51.100.7:5 > 10.0.0.12:53 vlan 5 to 02:00:00:00:00:02", "udp 198.51.100.7:5 > 10.0.0.11:53"]
     found = []
-    for arrival, port in zip(Arrivals(MODEL, None, to_us=False).every(described, ()), (2, 1), strict=True):
+    for arrival, port in zip(Arrivals(MODEL.network(), None, to_us=False).every(described, ()), (2, 1), strict=True):
         trace = await run.follow(port, arrival.frame)
         found.append(words.told(trace, cpu_port=CPU_PORT, with_log=False))
     assert [(each["port"], each["vlan"], each["out_port"], each["out_vlan"]) for each in found] == [
@@ -146,7 +146,7 @@ async def test_a_meter_is_run_on_a_copy(switch: Switch, compiled: Program) -> No
     """A burst of two lets two packets of a request pass, and two of the next one, too."""
     client = await connected(switch, compiled, InProcessTransport)
     switch.engine.write_meter("punt_meter", 1, MeterConfig(1, 2, 1, 2))
-    arrival = Arrivals(MODEL, None, to_us=False).every(["tcp 198.51.100.7:1 > 203.0.113.10:80 SYN"], ())[0]
+    arrival = Arrivals(MODEL.network(), None, to_us=False).every(["tcp 198.51.100.7:1 > 203.0.113.10:80 SYN"], ())[0]
     words = None
     for _ in range(2):
         run = Tracer(compiled).begin(client)
@@ -162,7 +162,7 @@ async def test_what_a_switch_does_not_tell_is_said(switch: Switch, compiled: Pro
     client = await connected(switch, compiled, Hidden)
     switch.engine.write_meter("punt_meter", 1, MeterConfig(1, 2, 1, 2))
     run = Tracer(compiled).begin(client)
-    arrival = Arrivals(MODEL, None, to_us=False).every(["tcp 198.51.100.7:1 > 203.0.113.10:80 SYN"], ())[0]
+    arrival = Arrivals(MODEL.network(), None, to_us=False).every(["tcp 198.51.100.7:1 > 203.0.113.10:80 SYN"], ())[0]
     await run.follow(arrival.port, arrival.frame)
     assert run.unknown == [METERS]
     await client.close()
@@ -172,7 +172,7 @@ async def test_what_a_switch_does_not_tell_is_said(switch: Switch, compiled: Pro
 
 
 def test_packets_come_by_the_interface_that_leads_to_their_source() -> None:
-    (v4_, v6) = Arrivals(MODEL, None, to_us=False).every(
+    (v4_, v6) = Arrivals(MODEL.network(), None, to_us=False).every(
         ["udp 198.51.100.7:5 > 10.9.0.1:53", "udp [2001:db8::7]:5 > [2001:db8:1::1]:53"], ()
     )
     assert (v4_.port, v4_.frame[:6].hex()) == (1, "020000000001")
@@ -181,9 +181,9 @@ def test_packets_come_by_the_interface_that_leads_to_their_source() -> None:
 
 def test_frames_come_by_the_interface_that_they_are_sent_to() -> None:
     frame = bytes.fromhex("020000000002" + "02000000000f" + "81000005" + "0800") + bytes(40)
-    assert Arrivals(MODEL, None, to_us=False).every((), [frame.hex()]) == [Arrival(2, frame)]
-    assert Arrivals(MODEL, 7, to_us=False).every((), [frame.hex()]) == [Arrival(7, frame)]
-    (ours,) = Arrivals(MODEL, 1, to_us=True).every((), [(frame[:12] + frame[16:]).hex()])
+    assert Arrivals(MODEL.network(), None, to_us=False).every((), [frame.hex()]) == [Arrival(2, frame)]
+    assert Arrivals(MODEL.network(), 7, to_us=False).every((), [frame.hex()]) == [Arrival(7, frame)]
+    (ours,) = Arrivals(MODEL.network(), 1, to_us=True).every((), [(frame[:12] + frame[16:]).hex()])
     assert ours.frame[:6].hex() == "020000000001"
 
 
@@ -201,4 +201,4 @@ def test_frames_come_by_the_interface_that_they_are_sent_to() -> None:
 )
 def test_what_is_no_packet(packets: list[str], frames: list[str], why: str) -> None:
     with pytest.raises(BadRequest, match=why):
-        Arrivals(MODEL, None, to_us=False).every(packets, frames)
+        Arrivals(MODEL.network(), None, to_us=False).every(packets, frames)

@@ -22,7 +22,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def tell(_path: object, call: str, message: Any) -> dict[str, Any]:
         done.append((call, message))
-        return {"before": "left", "changes": ["switch third joins the group"]}
+        announced = "announcing" if dict(message).get("back") else "draining"
+        return {"before": "left", "changes": ["switch third joins the group"], "announced": announced}
 
     monkeypatch.setattr(
         "fullnat.cli.switches.ask", lambda _path, call: iter([LEFT, RIGHT] if call == "switches" else [])
@@ -67,3 +68,25 @@ def test_one_joins_and_one_leaves(told: list[Any]) -> None:
         ("remove_switch", {"name": "left"}),
     ]
     assert "do not go together" in invoke("switches", "--remove", "left", "--activate", "right").output
+
+
+def test_how_they_are_announced(told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = switch_json(
+        "left",
+        "active",
+        "serving",
+        "",
+        1,
+        7,
+        announced="announcing",
+        neighbors=2,
+        neighbors_up=1,
+        bgp_trouble="no vtysh",
+    )
+    monkeypatch.setattr("fullnat.cli.switches.ask", lambda _path, _call: iter([shown]))
+    line = "left             active                7       0  announcing, 1 of 2 routers; no vtysh\n"
+    assert invoke("switches").output.endswith("\n" + line)
+    assert invoke("switches", "--drain", "left").output == "left is draining\n"
+    assert invoke("switches", "--undrain", "left").output == "left is announcing\n"
+    assert told == [("drain_switch", {"name": "left", "back": False}), ("drain_switch", {"name": "left", "back": True})]
+    assert "do not go together" in invoke("switches", "--drain", "left", "--undrain", "left").output

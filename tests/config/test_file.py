@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
-from fullnat.config import file
+from fullnat.config import file, networks
 from fullnat.config.check_options import CHECK
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
@@ -93,8 +93,8 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     text = EXAMPLE.read_text()
     options = [
         file.GLOBAL,
-        file.INTERFACE,
-        file.ROUTE,
+        networks.INTERFACE,
+        networks.ROUTE,
         file.VIRTUAL_SERVER,
         file.REAL_SERVER,
         file.TIMEOUTS,

@@ -203,6 +203,18 @@ def test_sessions_of_a_protocol_that_is_served_no_more_are_reset() -> None:
     assert {*rig.switch.sessions().values()} == left
 
 
+def test_sessions_of_a_protocol_that_another_one_has_taken_the_place_of_are_reset() -> None:
+    """Which was not served before: it does not get the ids of what was."""
+    rig = Rig(config(virtual(scheduler="rr", real_servers=TWO)))
+    gone = [established(rig, 40000 + number).session_id for number in range(4)]
+    rig.config = config(service(real_servers=TWO))
+    read(rig, begun(rig))
+    rig.advance(2)
+    assert sorted(reset.session_id for reset in rig.switch.resets) == sorted(gone * 2)
+    assert rig.switch.sessions() == {}
+    assert [log.message for log in rig.switch.logs if log.level in ("WARNING", "ERROR")] == []
+
+
 def test_half_a_session_is_anothers_by_its_key_and_not_by_its_id() -> None:
     rig = Rig(config())
     known = established(rig, 40000)

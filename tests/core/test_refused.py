@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from fullnat.core.access.refused import TELL_RATE
+from fullnat.config.model import Access
+from fullnat.core.access.telling import TELL_RATE
 from fullnat.core.interface import PacketIn
 from fullnat.net.flow import Endpoint, Flow
-from fullnat.net.headers import PROTO_ICMP, TcpFlag
+from fullnat.net.headers import PROTO_ICMP, PROTO_TCP, TcpFlag
 from fullnat.net.parse import parse
 from fullnat.p4constants import PolicyFlag
 
-from .builders import CLIENT, CLIENT_PORT, PUNT, VIP, VPORT, config, tcp_frame
+from .builders import CLIENT, CLIENT_PORT, PUNT, VIP, VPORT, config, real, syn, tcp_frame, virtual
 from .switch import Rig
 from .udpkit import datagram
 
@@ -55,6 +59,36 @@ def test_too_many_are_not_told() -> None:
         rig.send(refused(SYN, PolicyFlag.RESET))
     assert len(rig.switch.forwarded) == TELL_RATE
     assert rig.controller.stats()["refused_limited"] == 5
+
+
+LIMITS = [
+    ({"max_sessions": 1}, "service_full"),
+    ({"new_rate": 1}, "service_rate"),
+    ({"source_sessions": 1, "source_prefix": 24}, "source_full"),
+    ({"real_servers": (replace(real(), new_rate=1),)}, "server_rate"),
+]
+
+
+@pytest.mark.parametrize(("limit", "counter"), LIMITS)
+@pytest.mark.parametrize("answer", ["drop", "rst", "icmp"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_who_is_above_a_limit_is_answered_as_the_service_says(
+    protocol: str, answer: str, limit: dict[str, Any], counter: str
+) -> None:
+    """As one that its list refuses; by default not at all."""
+    rig = Rig(config(virtual(**{"protocol": protocol, "access": Access(refused=answer), **limit})))
+    make = syn if protocol == "tcp" else datagram
+    rig.send(make(40000))
+    rig.settle()
+    rig.switch.forwarded.clear()
+    rig.send(make(40001))
+    answers = [parse(effect.frame) for effect in rig.switch.forwarded]
+    assert rig.controller.stats()[counter] == 1
+    assert rig.controller.stats()["refused_told"] == len(answers) == (answer != "drop")
+    for told in answers:
+        is_reset = (answer, protocol) == ("rst", "tcp")
+        assert told.protocol == (PROTO_TCP if is_reset else PROTO_ICMP)
+        assert told.dst == CLIENT
 
 
 def test_what_is_damaged_is_answered_by_nobody() -> None:

@@ -134,6 +134,12 @@ class CarefulSpliced(Spliced, CarefulMachine):
     def connect(self, config_: Config) -> None:
         self.rig = Rig(config_, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
         self.witness.phase_of = self.phase_of
+        self.witness.is_succeeded = self.is_succeeded
+
+    def is_succeeded(self, number: int) -> bool:
+        session = self.rig.controller._store.table.by_id.get(number)
+        waiting = self.rig.controller._syn_proxies._splicing._successors._waiting
+        return session is not None and session.key in waiting
 
     def heard(self, number: int, event: str, mark: int) -> None:
         session = self.rig.controller._store.table.by_id.get(number)

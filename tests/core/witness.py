@@ -22,6 +22,9 @@ class Witness(FakeSwitch):
         super().__init__(strict=strict)
         self.phase_of: Callable[[int], Phase | None] = lambda _number: None
         """What the controller is doing with a session."""
+        self.is_succeeded: Callable[[int], bool] = lambda _number: False
+        """Whether its client goes by a cookie, and has nothing of it; its server's next SYN-ACK finds no session, and
+        is answered with a RST."""
         self.stands: dict[int, set[str]] = {}
         self.unjudged: dict[int, set[str]] = {}
         self.told: Counter[int] = Counter()
@@ -80,7 +83,7 @@ class Witness(FakeSwitch):
             number = entry.session_id
             if operation is Op.DELETE:
                 is_open = self.is_open(number, one_way=entry.flow_out.src == entry.flow_in.dst)
-                is_open = is_open and not self._awaits_server(number)
+                is_open = is_open and not self._awaits_server(number) and not self.is_succeeded(number)
                 assert not is_open or self.told[number] >= 2, "a session went without a word"
             if operation is Op.DELETE or (operation is Op.MODIFY and self._begins_anew(entry)):
                 self.begins(number)

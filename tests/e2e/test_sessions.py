@@ -92,9 +92,12 @@ def test_many_expire_at_once(world: World, sizes: Sizes) -> None:
     assert_clean(world)
 
 
-def test_commands_show_the_same(world: World) -> None:
+def test_commands_show_the_same(target: str) -> None:
     """``fullnat sessions`` and ``fullnat stats``, as JSON and as text, tell of an open connection."""
-    with contextlib.closing(world.http("c1")) as connection:
+    with (
+        make_world(standard.config(timeouts=CLOSING), target=target) as world,
+        contextlib.closing(world.http("c1")) as connection,
+    ):
         client = ask(connection).client
         session = json.loads(world.stack.command("sessions", "--json"))
         assert (session["client"], session["virtual"]) == (client, "10.9.0.1:80")
@@ -102,7 +105,8 @@ def test_commands_show_the_same(world: World) -> None:
         stats = json.loads(world.stack.command("stats", "--json"))
         assert stats["services"][0]["connections"] == stats["controller"]["sessions_created"] == 1
         assert "10.9.0.1:80" in world.stack.command("stats")
-    assert_clean(world)
+        connection.close()
+        assert_clean(world)
 
 
 def test_ports_are_used_again_with_rising_sequence_numbers(target: str) -> None:

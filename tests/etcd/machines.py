@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from fullnat.etcd.channel import SECONDS
 from fullnat.etcd.client import Change, Held, Lease, Left, News
 from fullnat.etcd.election import Clock
-from fullnat.etcd.errors import Unreachable
+from fullnat.etcd.errors import Compacted, Unreachable
 
 from etcd.store import Store
 from etcd.virtual import now
@@ -108,6 +108,8 @@ class Machine:
 
     async def watch(self, prefix: bytes, revision: int) -> AsyncIterator[News]:
         yield await self._call("watch", lambda: News([], 0))
+        if self._store.revision < revision - 1:
+            raise Compacted("it was made anew")
         while True:
             await self.sleep(WATCH_TICK)
             if not self.reaches_etcd:

@@ -143,10 +143,66 @@ async def whole(world: World, steps: list[tuple[str, int, int, float]]) -> None:
 
 
 @pytest.mark.parametrize("switches", [1, 2])
-@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, seed=st.integers(0, 1 << 30))
 def test_whatever_happens(switches: int, steps: list[tuple[str, int, int, float]], seed: int) -> None:
     async def tried() -> None:
         await whole(World(switches, seed), steps)
 
     run(tried())
+
+
+LED_MEANWHILE = [
+    ("kill", 1, 0, 0.21),
+    ("cut switch", 0, 0, 2.71),
+    ("cut etcd", 1, 0, 3.86),
+    ("cut etcd", 0, 0, 2.65),
+    ("find etcd", 0, 0, 1.11),
+    ("pause", 0, 0, 4.0),
+    ("pause", 1, 0, 3.0),
+]
+"""Both are stopped for longer than their leases last, one after the other, and go on at once."""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_goes_on_knows_what_another_one_wrote(seed: int) -> None:
+    run(whole(World(1, seed), LED_MEANWHILE))
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_etcd_that_is_made_anew_gets_what_it_had(dies: bool) -> None:
+    """Configuration, secret and memos, from the controllers that know them, whether the one that led lives or not; who
+    comes later is told by the leader as before."""
+
+    async def anew() -> None:
+        world = World(1, 5)
+        await world.begin()
+        for number in range(1, 20):
+            world.remember(number)
+        await asyncio.sleep(2)
+        before = {key: held.value for key, held in world.store.keys.items() if not key.endswith(b"/leader")}
+        assert set(range(1, 20)) == world.stored()
+        for controller in world.controllers:
+            controller.machine.reaches_etcd = False
+        await asyncio.sleep(0.5)
+        world.store.__init__(now)  # type: ignore[misc]
+        (leader,) = world.leading
+        if dies:
+            await leader.stop()
+        for controller in world.controllers:
+            controller.machine.reaches_etcd = True
+        await asyncio.sleep(SETTLED_SECONDS)
+        after = {key: held.value for key, held in world.store.keys.items()}
+        assert {key: after.get(key) for key in before} == before
+        if dies:
+            leader.start()
+            await asyncio.sleep(SETTLED_SECONDS)
+        world.remember(50)
+        await asyncio.sleep(2)
+        assert 50 in world.stored()
+        standby = next(each for each in world.controllers if each not in world.leading)
+        assert template(50) in standby.role.store.found
+        assert len({secret for controller in world.controllers for secret in controller.secrets}) == 1
+        await world.end()
+
+    run(anew())

@@ -44,6 +44,7 @@ def test_enumerations_are_of_these_sources() -> None:
     assert module.ENUMERATIONS.read_text() == module.enumerations(), "p4src changed: run make p4"  # type: ignore[attr-defined]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(shutil.which("p4c-bm2-ss") is None, reason="p4c-bm2-ss is not on PATH")
 def test_p4c_makes_the_committed_artifacts() -> None:
     run = subprocess.run([sys.executable, P4SRC / "compile.py", "--check"], capture_output=True, text=True, check=False)

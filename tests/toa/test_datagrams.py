@@ -58,7 +58,11 @@ def peer(host: str = BALANCER) -> Iterator[socket.socket]:
 class Server:
     def __init__(self, process: Process) -> None:
         self.process = process
-        poll(lambda: "ready" in process.output or not process.running, 10, "the server is bound")
+        poll(
+            lambda: ("ready" in process.output and process.output.endswith("\n")) or not process.running,
+            10,
+            "it is bound",
+        )
         process.check_running()
         self.port = int(process.output.split()[-1])
 

@@ -106,9 +106,6 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
     }
 
     @hidden
-    action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
-
-    @hidden
     action source_slot(out bit<32> slot, in bit<16> number, in ipv4_addr_t mask, in ipv6_addr_t mask6) {
         ipv4_addr_t source = m.flow.src & mask;
         ipv6_addr_t source6 = m.flow.src6 & mask6;
@@ -137,7 +134,7 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
                     source_slot(slot, 0, of_all.source_mask, of_all.source_mask6);
                     source_pace.read(next, slot);
                     advance(next, now, of_all.source_gap, of_all.source_slack);
-                    if (next > now) { drop(DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
+                    if (next > now) { refuse(of_all.flags, DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
                 }
             }
             if (m.own.policy != 0 && !DECIDED) {
@@ -151,13 +148,13 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
                         source_slot(slot, m.own.policy, policy.source_mask, policy.source_mask6);
                         source_pace.read(next, slot);
                         advance(next, now, policy.source_gap, policy.source_slack);
-                        if (next > now) { drop(DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
+                        if (next > now) { refuse(policy.flags, DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
                     }
                     /* Where every SYN gets a cookie, the controller counts what acknowledges one. */
                     if (begins && policy.gap != 0 && !DECIDED && m.own.flags & (bit<8>)ServiceFlag.COOKIES == 0) {
                         service_pace.read(next, (bit<32>)m.own.policy);
                         advance(next, now, policy.gap, policy.slack);
-                        if (next > now) { drop(DropReason.NEW_RATE); } else { service_pace.write((bit<32>)m.own.policy, next); }
+                        if (next > now) { refuse(policy.flags, DropReason.NEW_RATE); } else { service_pace.write((bit<32>)m.own.policy, next); }
                     }
                 }
             }

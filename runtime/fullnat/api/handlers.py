@@ -163,6 +163,13 @@ class Handlers:
         except NotNow as error:
             raise CallError(Kind.CONFLICT, str(error)) from None
 
+    async def drain_switch(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        try:
+            return {"announced": self._snapshots.drain(request.name, drains=not request.back)}
+        except NotNow as error:
+            raise CallError(Kind.CONFLICT, str(error)) from None
+
     async def add_switch(self, request: Any, _caller: Identity) -> Json:
         self._require_primary()
         device_id = request.device_id if request.HasField("device_id") else None
@@ -209,14 +216,16 @@ class Handlers:
 
     async def trace(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
         port = request.port if request.HasField("port") else None
+        model, tracing = self._changes.model, self._tracing
+        network = model.network() if tracing is None else tracing.network(model)
         try:
-            arrivals = Arrivals(self._changes.model, port, to_us=request.to_us).every(request.packets, request.frames)
+            arrivals = Arrivals(network, port, to_us=request.to_us).every(request.packets, request.frames)
         except BadRequest as error:
             raise CallError(Kind.INVALID, str(error)) from None
-        if self._tracing is None:
+        if tracing is None:
             raise CallError(Kind.UNAVAILABLE, "this controller has no switch to ask")
         try:
-            async for told in self._tracing.follow(arrivals, with_log=request.log):
+            async for told in tracing.follow(arrivals, with_log=request.log):
                 yield [told]
                 await asyncio.sleep(0)
         except (NoSwitch, P4RuntimeError) as error:

@@ -18,7 +18,7 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import Config
-from fullnat.config.servers import SwitchSettings
+from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.config.switches import apart
 from fullnat.core.declared.commands import Command, CommandError
 from fullnat.core.declared.model import Model
@@ -149,7 +149,7 @@ class Changes:
     async def adopt(self, text: str, name: str) -> None:
         """Run what another controller runs. Raises ConfigError, and then nothing has changed."""
         async with self._one_at_a_time:
-            config = await asyncio.to_thread(file.parse, text, name, self._target)
+            config = await asyncio.to_thread(file.parse, text, name, self._target, self._switches)
             changes = await asyncio.to_thread(lambda: described(diff(self.model, model_of(config)), self.model))
             self._runner.reconfigure(config)
             self._taken(config)
@@ -218,6 +218,8 @@ class Changes:
         ours, new = self._running, config.switches
         if bool(ours) is not bool(new):
             raise ConfigError(["whether there are sections [[switch]] is decided at the start alone: restart"])
+        if ours != new and (all_forward(ours) or all_forward(new)):
+            raise ConfigError(["sections [[switch]] with networks of their own are read at the start alone: restart"])
         if [each for each in ours if each.embedded] != [each for each in new if each.embedded]:
             raise ConfigError(["which [[switch]] is embedded is decided at the start alone: restart"])
 

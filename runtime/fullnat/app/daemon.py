@@ -33,7 +33,7 @@ from fullnat.app.shared.store import SharedStore
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError
 from fullnat.app.storage import Directory, Storage
-from fullnat.app.switches import switches
+from fullnat.app.switches import networks, switches
 from fullnat.app.tracing import Tracing
 from fullnat.compiled import CPU_PORTS
 from fullnat.config import file
@@ -69,6 +69,7 @@ async def run(options: Options) -> None:
         await storage.secret(),
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
+        networks=networks(config.switches),
     )
     runner = CoreRunner(core)
     runner.reconfigure(config)
@@ -96,7 +97,8 @@ async def run(options: Options) -> None:
 
         taken(config)
         changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches, group)
-        tracing = Tracing(owner, compiled, options.cpu_port if options.embedded else CPU_PORTS[options.target])
+        cpu_port = options.cpu_port if options.embedded else CPU_PORTS[options.target]
+        tracing = Tracing(owner, compiled, cpu_port, networks(config.switches))
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about, tracing)))
         stack.push_async_callback(api.stop)
@@ -136,7 +138,7 @@ def configured(options: Options, storage: Storage) -> Config:
     shared = storage.config_text()
     if shared is None:
         return own
-    return replace(file.parse(shared, storage.config_name, options.target), switches=own.switches)
+    return replace(file.parse(shared, storage.config_name, options.target, own.switches), switches=own.switches)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:

@@ -75,11 +75,15 @@ _MEMBER_GAUGES = {
     "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
     "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
     "sessions": ("", "Sessions that it holds"),
+    "neighbors": ("", "Routers that what announces it is to talk to"),
+    "neighbors_up": ("", "Those that it talks to"),
 }
 """Of each switch of a group; with their units."""
 _MEMBER_COUNTERS = {
     "takeovers": "Times that it became active in the place of another switch",
     "fills": "Times that it was filled",
+    "bgp_changes": "Times that what announces it was told something new",
+    "bgp_failures": "Times that it did not do what it was told",
 }
 _ETCD_GAUGES = {
     "up": ("fullnat_etcd_up", "1 while etcd has answered the last call"),
@@ -198,6 +202,13 @@ class _Reading(Collector):
         for each in switches:
             mute.add_metric((each["name"],), each["state"] == "mute")
         yield mute
+        announced = GaugeMetricFamily(
+            "fullnat_member_announced", "1 for whether and how it is announced by BGP", labels=("switch", "announced")
+        )
+        for each in switches:
+            if each["announced"]:
+                announced.add_metric((each["name"], each["announced"]), 1)
+        yield announced
         for name, (unit, help_text) in _MEMBER_GAUGES.items():
             gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
             for each in switches:
@@ -304,7 +315,15 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "queues": {"": 0},
         "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
-        "switches": [{"name": "", "role": "", "state": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
+        "switches": [
+            {
+                "name": "",
+                "role": "",
+                "state": "",
+                "announced": "-",
+                **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0),
+            }
+        ],
         "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],

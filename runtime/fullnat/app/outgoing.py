@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,9 +14,23 @@ from fullnat.app.farewells import MARGIN, Farewells
 from fullnat.app.runner import CoreRunner
 from fullnat.app.writer import Copies, Group, Writer
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
-from fullnat.core.interface import Effect, Forward, Inject, LimitPunts, Probe, Probed, Reset, SwitchId, Write
+from fullnat.core.interface import (
+    Effect,
+    Event,
+    Forward,
+    Inject,
+    LimitPunts,
+    Probe,
+    Probed,
+    ProbeResult,
+    Reset,
+    SwitchId,
+    Write,
+)
+from fullnat.net.vlan import without_switch
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.packetio import PacketOut
+from fullnat.tables.session import SessionEntry
 
 PACKETS_AHEAD = 4096
 """Packet-outs handed to the stream that the switch has not taken yet."""
@@ -56,20 +70,42 @@ class Link(Protocol):
     def fail(self, error: Exception) -> None: ...
 
 
+class Beside(Protocol):
+    """Switches that forward beside the one that is written to."""
+
+    def links(self) -> Sequence[Link]:
+        """Of all that forward."""
+        ...
+
+    def link(self, port: int) -> Link | None:
+        """Of the one that a packet came by, if it forwards."""
+        ...
+
+
 class Outgoing:
     """What :class:`fullnat.app.runner.CoreRunner` takes for a switch."""
 
     def __init__(
-        self, link: Link, runner: CoreRunner, switch_id: SwitchId, counts: Counts, copies: Copies | None = None
+        self,
+        link: Link,
+        runner: CoreRunner,
+        switch_id: SwitchId,
+        counts: Counts,
+        copies: Copies | None = None,
+        beside: Beside | None = None,
+        answered: Callable[[Event], None] | None = None,
     ) -> None:
+        """``answered``: who is told what the switch has answered, None: the runner."""
         self.switch_id = switch_id
+        self._beside = beside
         self._link = link
         self._runner = runner
         self._counts = counts
-        self.writer = Writer(link.client, link.spawn, runner.answered, self._release, counts.writes, copies)
+        self.writer = Writer(link.client, link.spawn, answered or runner.answered, self._release, counts.writes, copies)
         self._packets: deque[PacketOut] = deque()
         self._farewells = Farewells()
-        self._draining = False
+        self._drained: Link | None = None
+        """Whom packets wait for, as it is behind."""
         self._probes: list[Probe] = []
         self._asked: list[Probe] = []
         """Those that are not answered."""
@@ -101,7 +137,13 @@ class Outgoing:
         for removal in self._leaving:
             self.writer.submit(removal, Group())
         self._leaving = []
-        self._draining = self._held = False
+        self._drained, self._held = None, False
+
+    def give_up(self, link: Link) -> None:
+        """Another switch that forwards is gone, which packets may wait for."""
+        if self._drained is link:
+            self._drained = None
+            self._runner.wake()
 
     # effects
 
@@ -123,7 +165,8 @@ class Outgoing:
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, LimitPunts):
-                self._link.limit_punts(effect)
+                for link in (self._link,) if self._beside is None else self._beside.links():
+                    link.limit_punts(effect)
 
     def flush(self) -> None:
         self.writer.pump()
@@ -132,7 +175,7 @@ class Outgoing:
         if self._probes and not self._asked:
             self._asked, self._probes = self._probes, []
             self._link.spawn(self._probe(self._asked))
-        if not self._draining:
+        if self._drained is None:
             self._send_packets()
 
     def fail(self, error: Exception) -> None:
@@ -146,7 +189,11 @@ class Outgoing:
     async def _probe(self, probes: list[Probe]) -> None:
         """One read for all the probes that have come together."""
         link = self._link
-        results = await link.client.probe([session for probe in probes for session in probe.sessions])
+        sessions = [session for probe in probes for session in probe.sessions]
+        if self._beside is None:
+            results = await link.client.probe(sessions)
+        else:
+            results = await probed(link, self._beside.links(), sessions)
         if link is not self._link:
             return
         events = []
@@ -176,9 +223,11 @@ class Outgoing:
     def _send(self, packet: PacketOut, ahead: int) -> bool:
         """False when the switch is behind; then there is another round once it has taken some."""
         link = self._link
+        if self._beside is not None:
+            link, packet = self._way(self._beside, packet, ahead)
         try:
             if not link.client.packet_out(packet, ahead):
-                self._draining = True
+                self._drained = link
                 link.spawn(self._drain(link, ahead))
                 return False
             self._counts.packet_outs += 1
@@ -186,10 +235,23 @@ class Outgoing:
             _LOGGER.error("packet-out with a value too wide for its field: %s", packet)
         return True
 
+    def _way(self, beside: Beside, packet: PacketOut, ahead: int) -> tuple[Link, PacketOut]:
+        """By which switch ``packet`` leaves: the one that it came by, if that is still there. A reset leaves by all, as
+        each puts in the numbers that it has seen; endpoints heed those of the one that has seen the last segments."""
+        link = self._link
+        if isinstance(packet, Reset):
+            for other in beside.links():
+                if other is not link:
+                    other.client.packet_out(packet, ahead)
+            return link, packet
+        if isinstance(packet, Inject):
+            return beside.link(packet.port) or link, packet._replace(port=without_switch(packet.port))
+        return beside.link(packet.port) or link, Forward(without_switch(packet.port), packet.frame)
+
     async def _drain(self, link: Link, ahead: int) -> None:
         await link.client.room(ahead // 2)
-        if link is self._link and not self._held:
-            self._draining = False
+        if link is self._drained and not self._held:
+            self._drained = None
             self._send_packets()
 
     async def _remove(self, removal: Write) -> None:
@@ -199,3 +261,36 @@ class Outgoing:
             self._leaving = [other for other in self._leaving if other is not removal]
             self.writer.submit(removal, Group())
             self._runner.wake()
+
+
+async def probed(
+    link: Link, links: Sequence[Link], sessions: Sequence[SessionEntry]
+) -> tuple[tuple[int, ProbeResult | None], ...]:
+    """What all these switches tell of ``sessions``, which those have that ``link`` has: the time since the last hit
+    anywhere, and what was counted everywhere. Raises P4RuntimeError of ``link``."""
+    first = await link.client.probe(list(sessions))
+    others = [other for other in links if other is not link]
+    asked = (other.client.probe(list(sessions)) for other in others)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    found = dict(first)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            # Who cannot be asked may have seen packets a moment ago.
+            found = {number: result and result._replace(idle=0.0, idle_in=0.0) for number, result in found.items()}
+            continue
+        for number, result in answer:
+            found[number] = _together(found[number], result)
+    return tuple(found.items())
+
+
+def _together(one: ProbeResult | None, other: ProbeResult | None) -> ProbeResult | None:
+    if one is None or other is None:
+        return one
+    return ProbeResult(
+        None if one.idle is None or other.idle is None else min(one.idle, other.idle),
+        one.in_packets + other.in_packets,
+        None if one.in_bytes is None or other.in_bytes is None else one.in_bytes + other.in_bytes,
+        one.out_packets + other.out_packets,
+        None if one.out_bytes is None or other.out_bytes is None else one.out_bytes + other.out_bytes,
+        None if one.idle_in is None or other.idle_in is None else min(one.idle_in, other.idle_in),
+    )

@@ -13,6 +13,7 @@ from fullnat.core.histogram import Histogram
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
+from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry
 
 
@@ -63,6 +64,10 @@ class Core(Protocol):
     def service(self, key: ServiceKey, now: float) -> ServiceView | None: ...
 
     def has_quorum(self, key: ServiceKey) -> bool: ...
+
+    def forwards(self, switch: SwitchId) -> bool: ...
+
+    def served(self) -> set[Address]: ...
 
     def talkers(self, most: int, now: float | None = None) -> list[Talker]: ...
 

@@ -9,8 +9,9 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
+from fullnat.app.networks import NetworkSwitches, Switch
 from fullnat.app.ports import Core
 from fullnat.app.watch import Watch
 from fullnat.config.diff import diff, model_of
@@ -23,7 +24,6 @@ from fullnat.core.histogram import Histogram
 from fullnat.core.inbox import Inbox
 from fullnat.core.interface import (
     Behind,
-    Effect,
     Envelope,
     Event,
     Log,
@@ -51,25 +51,6 @@ BEHIND_INTERVAL = 0.05
 _LOGGER = logging.getLogger(__name__)
 
 
-class Switch(Protocol):
-    """A switch that is served (:class:`fullnat.app.outgoing.Outgoing`)."""
-
-    @property
-    def switch_id(self) -> SwitchId: ...
-
-    def carry_out(self, effects: Sequence[Effect]) -> None:
-        """Take on effects; nothing need be sent before :meth:`flush`."""
-        ...
-
-    def flush(self) -> None:
-        """Send what there is: the core has come to the end of a round."""
-        ...
-
-    def fail(self, error: Exception) -> None:
-        """One of these calls has failed: the connection is to be made anew, and the core goes on."""
-        ...
-
-
 class CoreRunner:
     """One task (:meth:`run`) owns the core; whatever else has something for it puts that into the inbox.
 
@@ -95,6 +76,8 @@ class CoreRunner:
         self._led: list[Callable[[bool], None]] = []
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
+        self.networks = NetworkSwitches(self._feed, self._wake.set)
+        """What leaves for one switch alone, of several that all forward."""
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -143,7 +126,7 @@ class CoreRunner:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._inbox or self._answers or self._woken)
+        return bool(self._inbox or self._answers or self._woken or self.networks.news)
 
     async def room(self) -> None:
         """Until the core is not far behind: who waits here has the switch held back by the stream's flow control."""
@@ -290,6 +273,8 @@ class CoreRunner:
         try:
             self._take_answers()
             self._take(EVENTS_PER_ROUND)
+            if self.networks.news:
+                self.networks.take(EVENTS_PER_ROUND)
             self._run_deadline()
             self._conclude()
             self._tell(lambda switch: switch.flush())
@@ -378,7 +363,9 @@ class CoreRunner:
                     for call in self._told:
                         call(effect)
             switch = self._switch
-            if switch is not None and switch.switch_id == switch_id:
+            if switch is None or switch.switch_id != switch_id:
+                switch = self.networks.of.get(switch_id)
+            if switch is not None:
                 try:
                     switch.carry_out(effects)
                 except Exception as error:
@@ -396,3 +383,8 @@ class CoreRunner:
                 call(self._switch)
             except Exception as error:
                 self._switch.fail(error)
+        for network in tuple(self.networks.of.values()):
+            try:
+                call(network)
+            except Exception as error:
+                network.fail(error)

@@ -101,6 +101,10 @@ class Snapshots:
         """Have another switch of the group forward; the name of the one before. Raises NotNow."""
         return await self._owner.activate(name)
 
+    def drain(self, name: str, *, drains: bool) -> str:
+        """Have routers send nothing to a switch, or again; how it is announced then. Raises NotNow."""
+        return self._owner.drain(name, drains=drains)
+
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
         of the lists, which may be empty. Each session is as it is when its list is made, with its packets and the time

@@ -80,6 +80,10 @@ class Switches(Protocol):
         """Have another one forward; the name of the one before. Raises NotNow."""
         ...
 
+    def drain(self, name: str, *, drains: bool) -> str:
+        """Have routers send nothing to a switch, or again; how it is announced then. Raises NotNow."""
+        ...
+
 
 class SwitchOwner:
     """``connect`` makes a new client, with its own connection, for every attempt. Raises P4RuntimeError."""
@@ -175,6 +179,9 @@ class SwitchOwner:
 
     async def activate(self, name: str) -> str:
         raise NotNow("there is one switch, and no section [[switch]] of another one")
+
+    def drain(self, name: str, *, drains: bool) -> str:
+        raise NotNow("there is one switch, which nothing announces")
 
     async def run(self) -> NoReturn:
         """Connect again and again until cancelled."""

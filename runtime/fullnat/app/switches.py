@@ -20,12 +20,19 @@ from fullnat.compiled import CPU_PORTS
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.config.servers import GRPC_ADDRESS, SwitchSettings
+from fullnat.core.interface import SwitchId
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
+
+
+def networks(switches: Sequence[SwitchSettings]) -> dict[SwitchId, Config]:
+    """Interfaces and routes of those that have their own."""
+    own = (each for each in switches if each.interfaces)
+    return {SwitchId(each.name): Config(interfaces=each.interfaces, routes=each.routes) for each in own}
 
 
 async def switches(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fullnat.app.switch import Switches
-from fullnat.config.model import Interface
+from fullnat.config.model import Config, Interface
 from fullnat.core.declared.model import Model
+from fullnat.core.interface import SwitchId
 from fullnat.core.network.routing import Router
 from fullnat.net.described import BadDescription, described
 from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, text
@@ -45,13 +46,22 @@ class Arrival:
 
 
 class Tracing:
-    """``cpu_port`` is where packets to the controller leave by."""
+    """``cpu_port`` is where packets to the controller leave by; ``networks`` are those of switches that have some."""
 
-    def __init__(self, owner: Switches, program: Program, cpu_port: int) -> None:
+    def __init__(
+        self, owner: Switches, program: Program, cpu_port: int, networks: Mapping[SwitchId, Config] | None = None
+    ) -> None:
+        self._networks = networks or {}
         self._owner = owner
         self._program = program
         self._cpu_port = cpu_port
         self._tracer: Tracer | None = None
+
+    def network(self, model: Model) -> Config:
+        """Interfaces and routes of the switch that is asked."""
+        if not self._networks:
+            return model.network()
+        return self._networks.get(SwitchId(self._owner.active_name)) or next(iter(self._networks.values()))
 
     async def follow(self, arrivals: Sequence[Arrival], *, with_log: bool) -> AsyncIterator[Json]:
         """The way of each. Raises NoSwitch, or P4RuntimeError."""
@@ -73,9 +83,9 @@ class Tracing:
 class Arrivals:
     """Makes frames, and finds out where they come in."""
 
-    def __init__(self, model: Model, port: int | None, *, to_us: bool) -> None:
-        self._interfaces = model.interfaces
-        self._router = Router(model.network())
+    def __init__(self, network: Config, port: int | None, *, to_us: bool) -> None:
+        self._interfaces = {interface.number: interface for interface in network.interfaces}
+        self._router = Router(network)
         self._port = port
         self._to_us = to_us
 

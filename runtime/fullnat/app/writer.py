@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -92,11 +93,19 @@ class Update:
                 self.after = table.requires(entry)
 
 
+class Wait(Protocol):
+    """For others who are to hold the same."""
+
+    def then(self, call: Callable[[], None]) -> None:
+        """``call`` is called once they do, or are given up."""
+        ...
+
+
 class Copies(Protocol):
     """Who has to hold what the switch holds."""
 
-    def took(self, updates: list[Update]) -> None:
-        """The switch has carried these out."""
+    def took(self, updates: list[Update]) -> Wait | None:
+        """The switch has carried these out; None: nobody waits for the others."""
         ...
 
 
@@ -243,10 +252,20 @@ class Writer:
         if self._busy:
             for update in batch:
                 self._busy.difference_update(update.keys)
+        wait: Wait | None = None
         if self._copies is not None:
-            self._copies.took([update for index, update in enumerate(batch) if _is_done(update, failed.get(index))])
+            done = [update for index, update in enumerate(batch) if _is_done(update, failed.get(index))]
+            wait = self._copies.took(done)
         if failed:
             self._log(batch, failed)
+        if wait is None:
+            self._answer(batch, failed)
+        else:
+            wait.then(partial(self._answer, batch, failed))
+        if not self._client.immediate:
+            self.pump()
+
+    def _answer(self, batch: list[Update], failed: dict[int, Failure]) -> None:
         for index, update in enumerate(batch):
             job = update.job
             if index in failed:
@@ -254,8 +273,6 @@ class Writer:
             job.left -= 1
             if not job.left:
                 self._finish(job)
-        if not self._client.immediate:
-            self.pump()
 
     def _tell_landing(self) -> None:
         if self._landing is not None:

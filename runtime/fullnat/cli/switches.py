@@ -16,6 +16,8 @@ from fullnat.cli.controlclient import ask, socket_option, tell
 @click.option("--add", metavar="NAME=HOST:PORT", help="Have one switch more in the group.")
 @click.option("--device-id", type=click.IntRange(0), help="With --add: its P4Runtime device id.", show_default="1")
 @click.option("--remove", metavar="NAME", help="Have this one leave the group; if it forwards, another one does first.")
+@click.option("--drain", metavar="NAME", help="Have routers send it nothing: it is announced no more.")
+@click.option("--undrain", metavar="NAME", help="Have it announced again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @socket_option
 def switches(
@@ -23,13 +25,20 @@ def switches(
     add: str | None,
     device_id: int | None,
     remove: str | None,
+    drain: str | None,
+    undrain: str | None,
     as_json: bool,
     control_socket: Path | None,
 ) -> None:
     """Show what each switch does, what it lacks of what the active one holds, and when it took over last and why; or
-    have another one forward, join or leave."""
-    if sum(each is not None for each in (activate, add, remove)) > 1:
-        raise click.UsageError("--activate, --add and --remove do not go together")
+    have another one forward, join or leave, or be sent nothing by routers."""
+    if sum(each is not None for each in (activate, add, remove, drain, undrain)) > 1:
+        raise click.UsageError("--activate, --add, --remove, --drain and --undrain do not go together")
+    if drain is not None or undrain is not None:
+        name = undrain if drain is None else drain
+        told = tell(control_socket, "drain_switch", {"name": name, "back": drain is None})
+        click.echo(f"{name} is {told['announced']}")
+        return
     if add is not None or remove is not None:
         _arrange(add, device_id, remove, control_socket)
         return
@@ -57,8 +66,10 @@ def _arrange(add: str | None, device_id: int | None, remove: str | None, control
 
 def _line(switch: dict[str, Any]) -> str:
     role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
-    why = switch["reason"]
+    said = []
     if switch["role"] == "active" and switch["why"]:
-        taken = f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
-        why = f"{taken}; {why}" if why else taken
+        said.append(f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}")
+    if switch["announced"]:
+        said.append(f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers")
+    why = "; ".join(filter(None, (*said, switch["reason"], switch["bgp_trouble"])))
     return f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}  {why}".rstrip()

@@ -27,7 +27,8 @@ def advice(config: Config) -> Iterator[str]:
 
 def _without_routes(config: Config) -> Iterator[str]:
     """Of each family whose clients get answers by the switch."""
-    led = {route.prefix.version for route in config.routes if route.gateway is not None}
+    every = (*config.routes, *(route for switch in config.switches for route in switch.routes))
+    led = {route.prefix.version for route in every if route.gateway is not None}
     modes = {Mode.FULLNAT, Mode.NAT}
     answering = {each.address.version for each in config.virtual_servers if _modes(each) & modes}
     leaving = {each.address.version for each in config.virtual_servers if each.mode.is_outward}

@@ -3,16 +3,19 @@ roles that exclude each other (:mod:`.roles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles, place
+from fullnat.config.servers import all_forward
+from fullnat.config.switches import networks
 from fullnat.core.declared import outward_rules
 from fullnat.core.declared.checks import ONLY_V6, mixed, without_local, without_port
 from fullnat.core.declared.named_interfaces import unknown
+from fullnat.core.declared.on_several import of_several
 from fullnat.core.declared.telling import check_proxy
 from fullnat.core.declared.values import (
     OPS_WITHOUT_LOCAL,
@@ -38,17 +41,42 @@ from fullnat.net.vlan import interface_text
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
     """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
     is known."""
-    _check_interfaces(config, problems, cpu_port)
-    _check_routes(config, problems)
+    views = networks(config)
+    for where, view in views:
+        _check_interfaces(view, problems, cpu_port, where)
+        _check_routes(view, problems, where)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
-    wrong = check_roles(config, problems)
+    wrong = {address for _, view in views for address in check_roles(view, problems)}
     services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where = place(server, number)
         key = "address" if server.fwmark is None else "fwmark"
         services.see((server.protocol, server.endpoint), where, key, f"{server.protocol} {server.endpoint}")
-        _check_virtual_server(config, server, where, wrong, problems)
+        _check_virtual_server(views[0][1], server, where, wrong, problems)
+        if all_forward(config.switches):
+            _check_on_all(views, server, where, wrong, problems)
+
+
+def _check_on_all(
+    views: Sequence[tuple[Where, Config]],
+    server: VirtualServer,
+    where: Where,
+    wrong: Container[IpAddress],
+    problems: Problems,
+) -> None:
+    """What switches that all forward cannot have."""
+    for key, said in of_several(server):
+        problems.add(where, key, said)
+    ours = [("address", server.address), *(("local_addresses", local) for local in server.local_addresses)]
+    for key, own in ours if server.fwmark is None else ours[1:]:
+        if any(_connected(view, own) for _, view in views):
+            problems.add(where, key, f"{own} is in the subnet of an interface: no router leads it to several switches")
+    for at, view in views[1:]:
+        for number, real in enumerate(server.real_servers, 1):
+            if real.address not in wrong and not _routable(view, real.address):
+                said = f"{real.address} is in no interface's subnet and behind no route of {problems.section(at)}"
+                problems.add((*where, ("real_server", number)), "address", said)
 
 
 class _Unique:
@@ -69,11 +97,11 @@ class _Unique:
             self._seen[value] = where
 
 
-def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
+def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None, within: Where) -> None:
     ports, addresses = _Unique(problems), _Unique(problems)
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
-        where: Where = (("interface", number),)
+        where: Where = (*within, ("interface", number))
         unless = "" if interface.vlan else ", unless each has its vlan"
         ports.see(interface.number, where, "port", f"port {interface_text(interface.number)}", unless)
         if interface.port == cpu_port:
@@ -92,10 +120,10 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
             earlier.append((number, own))
 
 
-def _check_routes(config: Config, problems: Problems) -> None:
+def _check_routes(config: Config, problems: Problems, within: Where) -> None:
     prefixes = _Unique(problems)
     for number, route in enumerate(config.routes, 1):
-        where: Where = (("route", number),)
+        where: Where = (*within, ("route", number))
         prefixes.see(route.prefix, where, "prefix", str(route.prefix))
         if route.gateway is not None and route.gateway.version != route.prefix.version:
             problems.add(where, "gateway", f"{route.gateway} is not of the family of {route.prefix}")

@@ -5,7 +5,6 @@ docs/example.toml shows every option. :mod:`fullnat.config.check` finds what is 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -14,20 +13,33 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars, snat, switches
+from fullnat.config import (
+    addresses,
+    bgp,
+    check,
+    hints,
+    keepalived,
+    lists,
+    locate,
+    networks,
+    probes,
+    scalars,
+    snat,
+    switches,
+)
 from fullnat.config.advice import advice
 from fullnat.config.check_options import CHECK, objections
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
     Check,
     Config,
-    Interface,
     RealServer,
-    StaticRoute,
     Timeouts,
     VirtualServer,
 )
 from fullnat.config.scalars import REQUIRED, Convert
+from fullnat.config.sections import PLACES, section, tables
+from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.core.declared.modes import Mode
 from fullnat.core.declared.values import (
     BLOCKS,
@@ -36,7 +48,6 @@ from fullnat.core.declared.values import (
     INDEPENDENT,
     LIMITS,
     MAPPINGS,
-    MTUS,
     PORTS,
     PREFIXES,
     PROXIES,
@@ -45,17 +56,13 @@ from fullnat.core.declared.values import (
     QUORUMS,
     REFUSALS,
     SOURCE_PREFIXES,
-    SWITCH_PORTS,
     SYN_PROXIES,
     WEIGHTS,
 )
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import MARKS, marked
-from fullnat.net.vlan import VLANS
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-"""Keys that need no quotes. Others may have anything in them."""
 KEEPALIVED = ".conf"
 """How the name of a file in keepalived's grammar ends. All others are TOML."""
 
@@ -73,8 +80,8 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     return parse(text, str(path), target)
 
 
-def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
-    """As :func:`load`, of a text; ``name`` is for messages."""
+def parse(text: str, name: str = "<config>", target: str = V1MODEL, members: tuple[SwitchSettings, ...] = ()) -> Config:
+    """As :func:`load`, of a text; ``name`` is for messages. ``members`` are the switches of a text that names none."""
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -84,15 +91,19 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
         grammar = hints.grammar(text, KEEPALIVED)
         message = f"{locate.syntax_error(name, text, str(error))}{grammar}"
         raise ConfigError([message], holds_back=True) from None
-    return of_document(document, Problems(locate.Locator(text, name)), target)
+    return of_document(document, Problems(locate.Locator(text, name)), target, members=members)
 
 
 def of_document(
-    document: Mapping[str, Any], problems: Problems, target: str = V1MODEL, vain: tuple[str, ...] = ()
+    document: Mapping[str, Any],
+    problems: Problems,
+    target: str = V1MODEL,
+    vain: tuple[str, ...] = (),
+    members: tuple[SwitchSettings, ...] = (),
 ) -> Config:
     """The configuration that ``document`` says, if ``problems`` has none so far; ``vain`` is what it says in vain.
     Raises ConfigError with all there are."""
-    config = _config(document, problems)
+    config = _config(document, problems, members)
     if config is not None:
         config = replace(config, vain=vain)
         check.check(config, problems, CPU_PORTS[target])
@@ -109,18 +120,6 @@ def of_document(
 _PORT = scalars.integer(*PORTS)
 _ANY_PORT = scalars.integer(0, PORTS[1])
 
-INTERFACE: dict[str, tuple[Convert, Any]] = {
-    "port": (scalars.integer(*SWITCH_PORTS), REQUIRED),
-    "mac": (addresses.mac, REQUIRED),
-    "address": (addresses.interface_addresses, REQUIRED),
-    "mtu": (scalars.integer(*MTUS), 1500),
-    "vlan": (scalars.integer(*VLANS), 0),
-}
-ROUTE: dict[str, tuple[Convert, Any]] = {
-    "prefix": (addresses.network, REQUIRED),
-    "gateway": (addresses.address, None),
-    "drop": (scalars.boolean, False),
-}
 _WHO: dict[str, tuple[Convert, Any]] = {
     "deny": (lists.prefixes, frozenset()),
     "allow": (lists.prefixes, frozenset()),
@@ -216,13 +215,15 @@ GLOBAL: dict[str, tuple[Convert, Any]] = {
     "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
     "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),
 }
-_PLACES = {
-    "[[interface]]": INTERFACE,
-    "[[route]]": ROUTE,
+PLACES |= {
+    "[[interface]]": networks.INTERFACE,
+    "[[route]]": networks.ROUTE,
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
     "[[snat]]": snat.SNAT,
     "[[switch]]": switches.SWITCH,
+    "[switch.bgp]": bgp.BGP,
+    "[[switch.bgp.neighbor]]": bgp.NEIGHBOR,
     "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
@@ -233,41 +234,28 @@ _PLACES = {
 # ---------------------------------------------------------------------------------------------- sections
 
 
-def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
+def _config(document: Mapping[str, Any], problems: Problems, known: tuple[SwitchSettings, ...]) -> Config | None:
     top: Where = ()
     sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
-    values = _section(document, GLOBAL, problems, top, sections)
+    values = section(document, GLOBAL, problems, top, sections)
     timeouts = _timeouts(document, Timeouts(), problems, top)
-    interfaces = [
-        Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
-        for where, table in _tables(document, "interface", problems, top)
-        if (found := _section(table, INTERFACE, problems, where)) is not None
-    ]
-    routes = [
-        StaticRoute(prefix=found["prefix"], gateway=found["gateway"])
-        for where, table in _tables(document, "route", problems, top)
-        if (found := _route(table, problems, where)) is not None
-    ]
-    found_servers = _tables(document, "virtual_server", problems, top)
+    interfaces, routes = networks.network(document, problems, top)
+    found_servers = tables(document, "virtual_server", problems, top)
     virtuals = (_virtual_server(table, timeouts, problems, where) for where, table in found_servers)
     servers = [virtual for virtual in virtuals if virtual is not None]
-    for where, table in _tables(document, "snat", problems, top):
-        if (found := _section(table, snat.SNAT, problems, where)) is not None:
+    for where, table in tables(document, "snat", problems, top):
+        if (found := section(table, snat.SNAT, problems, where)) is not None:
             servers += snat.services(found, where, problems)
-    members = [
-        switches.switch(found, where, problems)
-        for where, table in _tables(document, "switch", problems, top)
-        if (found := _section(table, switches.SWITCH, problems, where)) is not None
-    ]
-    if "interface" not in document and "virtual_server" in document:
+    members = switches.sections(document, problems, top) or known
+    if "interface" not in document and "virtual_server" in document and not all_forward(members):
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(
-        interfaces=tuple(interfaces),
-        routes=tuple(routes),
+        interfaces=interfaces,
+        routes=routes,
         virtual_servers=tuple(servers),
-        switches=tuple(members),
+        switches=members,
         timeouts=timeouts,
         **lists.accessed(values),
     )
@@ -277,19 +265,11 @@ def _timeouts(table: Mapping[str, Any], otherwise: Timeouts, problems: Problems,
     """The section ``timeouts`` of ``table``; what it does not name is as ``otherwise``."""
     found = table.get("timeouts", {})
     if not isinstance(found, dict):
-        section = ".".join([part for part, _ in where] + ["timeouts"])
-        problems.add(where, "timeouts", f"is not a section [{section}]")
+        name = ".".join([part for part, _ in where] + ["timeouts"])
+        problems.add(where, "timeouts", f"is not a section [{name}]")
         return None
-    values = _section(found, TIMEOUTS, problems, (*where, ("timeouts", 1)))
+    values = section(found, TIMEOUTS, problems, (*where, ("timeouts", 1)))
     return None if values is None else replace(otherwise, **{name: values[name] for name in found})
-
-
-def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[str, Any] | None:
-    found = _section(table, ROUTE, problems, where)
-    if found is not None and (found["gateway"] is None) == (not found["drop"]):
-        problems.add(where, "gateway", "a route has either a gateway or drop = true")
-        return None
-    return found
 
 
 def _virtual_server(
@@ -300,7 +280,7 @@ def _virtual_server(
             problems.add(where, key, "is that of another kind of service: what one by fwmark is of says match")
     options = _BY_MARK if "fwmark" in table else VIRTUAL_SERVER
     said = {key: value for key, value in table.items() if options is VIRTUAL_SERVER or key not in ("address", "port")}
-    found = _section(said, options, problems, where, ("real_server", "timeouts", "check"))
+    found = section(said, options, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
@@ -308,8 +288,8 @@ def _virtual_server(
     of_server = _SERVER_OF_PORTS if has_ports else REAL_SERVER
     servers = [
         RealServer(**values, checks=checks(item, problems, below))
-        for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, of_server, problems, below, ("check",))) is not None
+        for below, item in tables(table, "real_server", problems, where)
+        if (values := section(item, of_server, problems, below, ("check",))) is not None
     ]
     own_checks = checks(table, problems, where)
     if found is None:
@@ -330,8 +310,8 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
 def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
     """The sections ``check`` of ``table``, those that nothing is wrong with."""
     made = []
-    for below, item in _tables(table, "check", problems, where):
-        found = _section(item, CHECK, problems, below)
+    for below, item in tables(table, "check", problems, where):
+        found = section(item, CHECK, problems, below)
         if found is None:
             continue
         for key, said in objections(item, found):
@@ -349,51 +329,3 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     for key in options:
         if key in table:
             problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
-
-
-def _tables(
-    table: Mapping[str, Any], name: str, problems: Problems, where: Where
-) -> list[tuple[Where, Mapping[str, Any]]]:
-    value = table.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        section = ".".join([part for part, _ in where] + [name])
-        what = (
-            f"is one of several: [[{section}]]"
-            if isinstance(value, dict)
-            else f"is not a list of sections [[{section}]]"
-        )
-        problems.add(where, name, what)
-        return []
-    return [((*where, (name, number)), item) for number, item in enumerate(value, 1)]
-
-
-def _section(
-    table: Mapping[str, Any],
-    options: Mapping[str, tuple[Convert, Any]],
-    problems: Problems,
-    where: Where,
-    sections: tuple[str, ...] = (),
-) -> dict[str, Any] | None:
-    """The converted values, defaults filled in; None after reporting what is wrong."""
-    is_right = True
-    values: dict[str, Any] = {}
-    known = [*options, *sections]
-    for key in table:
-        if key not in known:
-            shown = key if _BARE.fullmatch(key) else repr(key)
-            is_right = False
-            problems.add(where, shown, f"unknown option{hints.option(key, known, _PLACES)}")
-    for key, (convert, default) in options.items():
-        if key not in table:
-            if default is REQUIRED:
-                is_right = False
-                problems.add(where, key, "is missing")
-            else:
-                values[key] = default
-            continue
-        try:
-            values[key] = convert(table[key])
-        except ValueError as error:
-            is_right = False
-            problems.add(where, key, str(error))
-    return values if is_right else None

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fullnat.config.bgp import Bgp
+    from fullnat.config.model import Interface, StaticRoute
 
 GRPC_ADDRESS = "127.0.0.1:9559"
 """Where a switch is, unless told otherwise."""
@@ -38,3 +44,13 @@ class SwitchSettings:
     """What it runs, as all others; none: what the command line says."""
     embedded: bool = False
     """It is p4soft in the controller's process, with the command line's options."""
+    interfaces: tuple[Interface, ...] = ()
+    """Its own, where all switches forward; none: those of the configuration, which all have."""
+    routes: tuple[StaticRoute, ...] = ()
+    bgp: Bgp | None = None
+    """What announces it."""
+
+
+def all_forward(switches: Sequence[SwitchSettings]) -> bool:
+    """Whether each of the group has a network of its own, and all of them forward."""
+    return any(each.interfaces for each in switches)

@@ -1,18 +1,24 @@
-"""Sections ``[[switch]]`` of the configuration file: the switches of the group, of which one is active. Without any
-there is one switch, where the command line says."""
+"""Sections ``[[switch]]`` of the configuration file: the switches of the group. Without any there is one switch, where
+the command line says.
+
+With ``[[switch.interface]]`` each has a network of its own, and all forward; else they are on one network, and one is
+active."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fullnat.compiled import TARGETS
-from fullnat.config import scalars
+from fullnat.config import bgp, scalars
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config
+from fullnat.config.networks import network
 from fullnat.config.scalars import REQUIRED, Convert
-from fullnat.config.servers import SwitchSettings, is_grpc
+from fullnat.config.sections import section, tables
+from fullnat.config.servers import SwitchSettings, all_forward, is_grpc
 
 MOST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -46,13 +52,48 @@ def member(name: str, grpc_addr: str, device_id: int | None = None) -> SwitchSet
     return SwitchSettings(name=_name(name), grpc_addr=_grpc(grpc_addr), device_id=number)
 
 
-def switch(found: Mapping[str, Any], where: Where, problems: Problems) -> SwitchSettings:
-    """One section, whose values are right each by itself."""
+def sections(document: Mapping[str, Any], problems: Problems, top: Where) -> tuple[SwitchSettings, ...]:
+    """All those of ``document``, that nothing is wrong with in itself."""
+    found = (_switch(table, where, problems) for where, table in tables(document, "switch", problems, top))
+    return tuple(each for each in found if each is not None)
+
+
+def _switch(table: Mapping[str, Any], where: Where, problems: Problems) -> SwitchSettings | None:
+    found = section(table, SWITCH, problems, where, ("interface", "route", "bgp"))
+    interfaces, routes = network(table, problems, where)
+    speaker = _bgp(table["bgp"], (*where, ("bgp", 1)), problems) if "bgp" in table else None
+    if found is None:
+        return None
     if found["embedded"] and found["grpc_addr"]:
         problems.add(where, "grpc_addr", "is where a switch is connected to, and an embedded one is in this process")
     elif not found["embedded"] and not found["grpc_addr"]:
         problems.add(where, "grpc_addr", "is missing")
-    return SwitchSettings(**found)
+    return SwitchSettings(**found, interfaces=interfaces, routes=routes, bgp=speaker)
+
+
+def _bgp(table: Any, where: Where, problems: Problems) -> bgp.Bgp | None:
+    if not isinstance(table, dict):
+        problems.add(where[:-1], "bgp", "is a section [switch.bgp]")
+        return None
+    found = section(table, bgp.BGP, problems, where, ("neighbor",))
+    neighbors = [
+        bgp.Neighbor(**values)
+        for below, item in tables(table, "neighbor", problems, where)
+        if (values := section(item, bgp.NEIGHBOR, problems, below)) is not None
+    ]
+    return None if found is None else bgp.Bgp(**found, neighbors=tuple(neighbors))
+
+
+def networks(config: Config) -> list[tuple[Where, Config]]:
+    """Each network that the services are reached by: the configuration as one switch has it, and the section that says
+    so. Of one switch, and of several on one network, it is the configuration itself."""
+    if not all_forward(config.switches):
+        return [((), config)]
+    return [
+        ((("switch", number),), replace(config, interfaces=each.interfaces, routes=each.routes))
+        for number, each in enumerate(config.switches, 1)
+        if each.interfaces
+    ]
 
 
 def check(config: Config, problems: Problems, target: str) -> None:
@@ -69,6 +110,32 @@ def check(config: Config, problems: Problems, target: str) -> None:
             first = next((other for other, old in enumerate(before, 1) if same(old, each)), None)
             if first is not None:
                 problems.add(where, key, f"is already that of switch {first}")
+        _check_network(config, each, where, problems)
+    for kind in ("interface", "route") if all_forward(switches) else ():
+        if getattr(config, f"{kind}s"):
+            problems.add(((kind, 1),), "", f"is of all switches, and each has its own [[switch.{kind}]]")
+
+
+def _check_network(config: Config, switch: SwitchSettings, where: Where, problems: Problems) -> None:
+    """What is wrong with its network of its own, as far as it is not with any network."""
+    if not all_forward(config.switches):
+        if switch.routes:
+            problems.add(
+                where, "route", "is of a switch without [[switch.interface]], which has all sections [[route]]"
+            )
+        if switch.bgp is not None:
+            problems.add(
+                where, "bgp", "is of a switch without [[switch.interface]]: one that stands by announces nothing"
+            )
+        return
+    ports = {interface.number for interface in switch.interfaces}
+    if not ports:
+        problems.add(where, "interface", "is missing: others of the group have their own [[switch.interface]]")
+    elif ports != {interface.number for interface in config.switches[0].interfaces}:
+        said = "are of other ports than those of switch 1: what came in by one may go on by another"
+        problems.add(where, "interface", said)
+    if switch.bgp is not None:
+        bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
 
 
 def apart(switches: Sequence[SwitchSettings]) -> list[str]:

@@ -20,7 +20,7 @@ from fullnat.core.session.store import SessionStore
 from fullnat.core.switch.configured import Configured
 from fullnat.core.synproxy.syn_proxies import SynProxies
 from fullnat.net.parse import Packet, parse
-from fullnat.net.vlan import priority, without_priority
+from fullnat.net.vlan import priority, switch_of, without_priority
 from fullnat.p4constants import PuntReason
 
 Taker = Callable[[PacketIn, Packet, float, list[Effect]], object]
@@ -72,6 +72,7 @@ class Arrivals:
 
     def packet(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
+        self._store.pool.origin = switch_of(event.ingress_port)
         if reason in _OF_A_SESSION:
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:

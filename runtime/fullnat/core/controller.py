@@ -3,13 +3,15 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from fullnat.config.model import Config
 from fullnat.core.access.refused import RefusedClients
 from fullnat.core.access.talkers import Talkers
 from fullnat.core.access.wishes import OF_ALL, of_all, wish_of
+from fullnat.core.answers import Answers
 from fullnat.core.arrivals import Arrivals
 from fullnat.core.balancing.draining import Draining
 from fullnat.core.balancing.health import Health, Verdict
@@ -48,6 +50,7 @@ from fullnat.core.journal import Journal, Record
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.network.awaited import Awaited
 from fullnat.core.network.neighbors import Neighbors, announce
+from fullnat.core.network.networks import Networks
 from fullnat.core.network.next_hops import NextHops
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
@@ -55,7 +58,6 @@ from fullnat.core.session.admission import Admission
 from fullnat.core.session.datagrams import Datagrams
 from fullnat.core.session.expiry import Expiry
 from fullnat.core.session.isn import IsnGenerator
-from fullnat.core.session.lifecycle import Phase
 from fullnat.core.session.one_packet import OnePacket
 from fullnat.core.session.resets import Resets
 from fullnat.core.session.store import SessionStore
@@ -75,18 +77,28 @@ class SeveralSwitches(Exception):
 class Controller(Reporting):
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
-    def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        secret: bytes,
+        rng: Random,
+        wall_offset: float = 0.0,
+        networks: Mapping[SwitchId, Config] | None = None,
+    ) -> None:
         """Without configuration: :meth:`apply` gives it all it has. ``secret``: at least 16 random bytes, the same
-        after a restart. ``wall_offset``: time of day minus ``now``, seconds."""
+        after a restart. ``wall_offset``: time of day minus ``now``, seconds. ``networks``: of switches that all
+        forward, and hold what THE_SWITCH is told; commands say nothing of them."""
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
         leaving = self._store.services.leaving
-        self._declaration = Declaration(leaving, sizes)
+        self._networks = Networks(networks or {}, self._store)
+        self._declaration = Declaration(leaving, sizes, self._networks.router if networks else None)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         self._store.services.outward.own = self._tables.own
-        router, write = self._declaration.router, self._tables.write_next_hops
+        self._store.services.ids.route(self._declaration.router.source)
+        router, write = self._declaration.common, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
@@ -97,7 +109,7 @@ class Controller(Reporting):
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
-        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
+        self._datagrams = Datagrams(self._store, OnePacket(self._store, self._neighbors))
         self._arrivals = Arrivals(
             self._store,
             self._declaration,
@@ -108,6 +120,9 @@ class Controller(Reporting):
             self._syn_proxies,
             self._refused,
             self._talkers,
+        )
+        self._answers = Answers(
+            self._store, self._tables, self._restoration, self._syn_proxies, self._admission, self._datagrams
         )
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
@@ -127,13 +142,16 @@ class Controller(Reporting):
         """News of ``switch``. Raises SeveralSwitches when it comes up while another one is."""
         out: list[Effect] = []
         self._now = now
-        if switch != self._switch and not self._comes_up(event, switch):
-            return []
+        if switch != self._switch:
+            if switch in self._networks:
+                return self._networks.handle(event, now, switch)
+            if not self._comes_up(event, switch):
+                return []
         match event:
             case PacketIn():
                 self._arrivals.packet(event, now, out)
             case Written():
-                self._written(event, now, out)
+                self._answers.written(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
@@ -159,7 +177,7 @@ class Controller(Reporting):
                 self._sessions_read(self._adoption, event, now, out)
             case Moved():
                 self._store.moved = self._store.moved if event.again else now
-                out += announce(self._declaration.router, self._tables.own)
+                out += announce(self._declaration.common, self._tables.own)
             case SwitchDown():
                 self._switch_down()
         return [(switch, out)] if out else []
@@ -196,7 +214,7 @@ class Controller(Reporting):
         if self._switch is None:
             return None
         owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
-        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline()
+        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline(), self._networks.deadline()
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
@@ -210,34 +228,11 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
-        calm = self._syn_proxies.due(now, out)
-        if calm:
+        if calm := self._syn_proxies.due(now, out):
             self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
-        return [(self._switch, out)] if out else []
-
-    def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        if self._tables.written(event, out):
-            return
-        if self._restoration.written(event, now, out):
-            if not self._store.restoring:
-                self._datagrams.leave(self._store.services, now, out)
-            return
-        for session, failure in self._store.answered(event):
-            if self._syn_proxies.written(session, failure, now, out):
-                continue
-            opener = self._admission if session.protocol.is_numbered else self._datagrams
-            if session.phase is not Phase.REMOVING:
-                opener.written(session, failure, now, out)
-                continue
-            held = self._store.removed(session, failure, now)
-            if self._syn_proxies.removed(session, now, out):
-                continue
-            if held is not None:
-                self._admission.create(session.key, held, now, out)
-            elif not session.protocol.is_numbered:
-                self._datagrams.removed(session.key, now, out)
+        return [(self._switch, out), *self._networks.due(now)] if out else self._networks.due(now)
 
     # ---- the switch comes and goes
 
@@ -248,14 +243,14 @@ class Controller(Reporting):
             of[table_of(entry).owner].append(entry)
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
-        found = FoundServers(of[Owner.SERVERS])
+        found = FoundServers(of[Owner.SERVERS], of[Owner.CONFIGURATION])
         self._store.blind = not event.whole
         if event.whole:
             reconcile.switch_up(self._parts, event, of[Owner.SESSIONS], found, now, out, of_sessions)
         else:
             self._store.services.switch_up(found)
             self._adoption = reconcile.Adoption(self._parts, found)
-        routes, gateways = self._tables.routes(), self._declaration.router.gateways
+        routes, gateways = self._tables.routes(), self._declaration.common.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
@@ -263,7 +258,7 @@ class Controller(Reporting):
         self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
-        out += announce(self._declaration.router, self._tables.own)
+        out += announce(self._declaration.common, self._tables.own)
         out += of_sessions
         if event.whole:
             self._adopted(event.orphans, now, out)
@@ -314,13 +309,14 @@ class Controller(Reporting):
         out: list[Effect] = []
         self._now = now
         hops, gone, told = self._take_over(change, out)
+        beside = self._networks.follow(change.services.values(), now) if self._networks else []
         if self._switch is None:
-            return [(THE_SWITCH, told)] if told else []
+            return [(THE_SWITCH, told), *beside] if told else beside
         out += told
         self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._tables.change(change.services, change.locals, out)
-        out += announce(self._declaration.router, new)
+        out += announce(self._declaration.common, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
@@ -332,7 +328,7 @@ class Controller(Reporting):
         limit = settings.punt_rate, settings.punt_burst
         if limit != (change.settings.punt_rate, change.settings.punt_burst):
             out.append(LimitPunts(*limit))
-        return [(self._switch, out)] if out else []
+        return [(self._switch, out), *beside] if out else beside
 
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
         """Take over what checks have found of a server (:mod:`fullnat.core.balancing.health`)."""
@@ -364,8 +360,7 @@ class Controller(Reporting):
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
-        new: set[Address] = set()
-        gone, told = False, list[Effect]()
+        new, gone, told = set[Address](), False, list[Effect]()
         for key, service_change in change.services.items():
             known = store.services.by_key.get(key)
             had_quorum = known is not None and known.quorum.is_up

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fullnat.core.access.talkers import Talker, Talkers
+from fullnat.core.balancing.matching import virtual_addresses
 from fullnat.core.declared.commands import ServiceKey
 from fullnat.core.histogram import Histogram
+from fullnat.core.interface import SwitchId
+from fullnat.core.network.networks import Networks
 from fullnat.core.session.lifecycle import Phase
 from fullnat.core.session.store import SessionStore
 from fullnat.core.stats import Stats
@@ -22,7 +25,7 @@ from fullnat.core.views import (
     session_view,
     template_view,
 )
-from fullnat.net.flow import Endpoint
+from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 
 STANDING = (Phase.INSTALLED, Phase.EXPIRING, Phase.CLOSING)
@@ -36,6 +39,17 @@ class Reporting:
     _stats: Stats
     _now: float
     _talkers: Talkers
+    _networks: Networks
+
+    def forwards(self, switch: SwitchId) -> bool:
+        """Whether a switch with a network of its own has it, and its gate."""
+        return self._networks.is_open(switch)
+
+    def served(self) -> set[Address]:
+        """Virtual addresses that have a service with a server that is to have new sessions."""
+        of = (service for service in self._store.services if service.configured)
+        alive = (service for service in of if any(server.wanted for server in service.servers.values()))
+        return {each for service in alive for each in virtual_addresses(service.key, service.matches)}
 
     def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:
         """Whether a session that is known has the same key in session_in, if that ``is_inward``, else in session_out:

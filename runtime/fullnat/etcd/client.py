@@ -113,11 +113,13 @@ class Etcd:
 
     async def watch(self, prefix: bytes, revision: int) -> AsyncIterator[News]:
         """What changes below ``prefix`` from ``revision`` on, and first of all that this has begun. Raises Compacted
-        when that is forgotten already."""
+        when that is forgotten already, or far ahead: etcd was made anew, or put back from a backup, or is behind."""
         wanted = pb.WatchCreateRequest(key=prefix, range_end=after(prefix), start_revision=revision)
         async for answer in self.members.stream(channel.WATCH, pb.WatchRequest(create_request=wanted)):
             if answer.compact_revision:
                 raise Compacted(f"etcd has forgotten what changed before revision {answer.compact_revision}")
+            if answer.created and 0 < answer.header.revision < revision - 1:
+                raise Compacted(f"etcd is at revision {answer.header.revision}, and was at {revision - 1}")
             if answer.canceled:
                 raise Unreachable(f"etcd at {self.members.asked} ends the watch: {answer.cancel_reason}")
             events = answer.events

@@ -213,7 +213,8 @@ class Election:
         # answers no question for the key.
         alive, held = await asyncio.gather(self._etcd.keep_alive(self._lease.id, seconds), self._etcd.get(self._key))
         if held is None:
-            return await self._again()
+            # Another one may have led and gone meanwhile, or etcd may have been made anew: what it has is to be read.
+            return "the lease had ended: etcd could not be reached for longer than that"
         if held.created != self.term:
             self._see(held)
             if held.lease != self._lease.id:
@@ -222,19 +223,6 @@ class Election:
         if not alive:
             return "the lease has ended"
         self._confirm(sent)
-        return ""
-
-    async def _again(self) -> str:
-        """The lease has ended, while etcd could not be reached; if nobody has led meanwhile, we go on."""
-        before, self.term = self.term, 0
-        try:
-            await self._stand()
-        finally:
-            # What the switches know us by stays until we connect to them the next time.
-            self.term = self.term or before
-        if self.term == before:
-            return "another controller leads"
-        _LOGGER.warning("the lease had ended, and nobody led: leading on with term %d", self.term)
         return ""
 
     async def resign(self) -> None:

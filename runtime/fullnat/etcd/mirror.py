@@ -30,6 +30,8 @@ class Mirror:
         """``heard`` is told of each key's value, first and whenever it changes; None: it is gone."""
         self.revision = 0
         """Everything up to it has been heard."""
+        self.is_reading = False
+        """What is told to be gone was not there when all was read."""
         self._etcd = etcd
         self._prefix = prefix
         self._heard = heard
@@ -39,8 +41,10 @@ class Mirror:
     async def read(self) -> None:
         """Hear of everything that there is. Raises EtcdError."""
         found, revision = await self._etcd.everything(self._prefix)
+        self.is_reading = True
         for key in self._keys - {held.key for held in found}:
             self._hear(key, None)
+        self.is_reading = False
         for number, held in enumerate(found, 1):
             self._hear(held.key, held.value)
             if not number % PER_TURN:
@@ -59,6 +63,7 @@ class Mirror:
             except Compacted as error:
                 _LOGGER.info("%s; all is read anew", error)
                 self.revision = 0
+                await asyncio.sleep(RETRY_SECONDS)
             except EtcdError:
                 # Calls that are answered, or not, tell of it.
                 await asyncio.sleep(RETRY_SECONDS)

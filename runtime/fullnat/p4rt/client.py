@@ -21,7 +21,7 @@ from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport, in_turns
 from fullnat.p4rt.wire import delimited, scalar, u128, whole_table, write_request
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -313,7 +313,7 @@ class Client:
         tables = self.schema.session_tables
         for start in range(0, len(tables), 2):
             reads = [self._transport.read(self._reading(whole_table(table))) for table in tables[start : start + 2]]
-            async for response in _in_turns(reads):
+            async for response in in_turns(reads):
                 halves.add(response)
                 yield halves.take()
         halves.finish()
@@ -382,17 +382,6 @@ class Client:
             if error.code == Code.PERMISSION_DENIED and not error.updates:
                 raise NotPrimary(error.message or "another controller is primary") from None
             raise
-
-
-async def _in_turns(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """One of each, until all have ended."""
-    while streams:
-        for stream in tuple(streams):
-            async for message in stream:
-                yield message
-                break
-            else:
-                streams.remove(stream)
 
 
 def _counter_entity(counter_id: int, index: int) -> bytes:

@@ -137,3 +137,14 @@ class ShowsState(Protocol):
     def state(self) -> Any:
         """Its tables, registers and meters as a p4soft.interpreter.state.State; None if it shows none."""
         ...
+
+
+async def in_turns(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+    """A message of each of ``streams``, until all have ended."""
+    while streams:
+        for stream in tuple(streams):
+            async for message in stream:
+                yield message
+                break
+            else:
+                streams.remove(stream)

@@ -216,8 +216,12 @@ function showRest() {
     number("Sessions", (one) => whole(one.sessions)),
     number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
     number("Behind", (one) => whole(one.behind)),
+    ...(stats.switches.some((one) => one.announced) ? [
+      ["Announced", "", (one) => badge(one.announced, one.announced === "announcing" ? "good" : "warn")],
+      number("Routers", (one) => `${one.neighbors_up} of ${one.neighbors}`),
+    ] : []),
     ["Took over", "wide", (one) => one.why && one.role === "active" ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
-    ["", "wide", (one) => one.reason],
+    ["", "wide", (one) => [one.reason, one.bgp_trouble].filter(Boolean).join("; ")],
   ], stats.switches))] : [];
   byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
     ["Counter", "", ([, words]) => words], number("Times", ([name]) => whole(machine[name])),

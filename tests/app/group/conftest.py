@@ -12,6 +12,7 @@ from core import builders
 from core.switch import SECRET
 from finsy.proto import p4r
 from fullnat.app import switch as switch_module
+from fullnat.app.group import choice
 from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
@@ -34,6 +35,8 @@ PROGRAM = program.load()
 
 class Cluster:
     """A controller with its core, and switches in memory."""
+
+    vip = builders.VIP
 
     def __init__(self, directory: Path, names: str = "ab", seed: int = 1) -> None:
         self.directory = directory
@@ -107,7 +110,7 @@ class Cluster:
             assert asyncio.get_running_loop().time() < end, "no sessions"
             if self.group.active is not None:
                 for port, seq in waiting.items():
-                    self.active.punt(builders.syn(port, seq))
+                    self.active.punt(builders.syn(port, seq, vip=self.vip))
             for _ in range(50):
                 await asyncio.sleep(0.005)
                 for number in self.core.session_ids():
@@ -119,7 +122,7 @@ class Cluster:
 
     def syns(self, count: int = 1) -> None:
         for _ in range(count):
-            self.active.punt(builders.syn(next(self._ports), self.rng.getrandbits(32)))
+            self.active.punt(builders.syn(next(self._ports), self.rng.getrandbits(32), vip=self.vip))
 
     def end(self, session_id: int) -> None:
         """Both its ends reset it."""
@@ -176,13 +179,13 @@ MakeCluster = Callable[..., Cluster]
 async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeCluster]:
     monkeypatch.setattr(switch_module, "BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(switch_module, "BACKOFF_LAST", 0.02)
-    monkeypatch.setattr(group_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(choice, "PATIENCE", 0.3)
     monkeypatch.setattr(group_module, "REFILL", 0.02)
     monkeypatch.setattr(group_module, "TICK", 0.005)
     made: list[Cluster] = []
 
-    def make(names: str = "ab", seed: int = 1) -> Cluster:
-        cluster = Cluster(tmp_path, names, seed)
+    def make(names: str = "ab", seed: int = 1, kind: type[Cluster] = Cluster) -> Cluster:
+        cluster = kind(tmp_path, names, seed)
         gates = frozenset(table.preamble.id for table in PROGRAM.p4info.tables if table.preamble.name == "port")
         for switch in cluster.switches.values():
             switch.gate_tables = gates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from random import Random
 
 from finsy.proto import p4r
@@ -32,6 +32,7 @@ class MemorySwitch(FakeSwitch):
         """Its data plane does: what is sent through it does not come back."""
         self.lives = 0
         """Times that it has died: connections from before are of no use."""
+        self.on_packet_out: Callable[[p4r.PacketOut], None] = lambda _packet: None
         self._stream: MemoryStream | None = None
 
     def transport(self) -> MemoryTransport:
@@ -64,6 +65,7 @@ class MemorySwitch(FakeSwitch):
         request, _, port, _ = (int.from_bytes(field.value, "big") for field in packet.metadata)
         if (request, port) != (PacketOutAction.FORWARD, CPU_PORTS[V1MODEL]):
             self.packet_outs.append(packet)
+            self.on_packet_out(packet)
         elif not self.hangs:
             reason, flags, ingress_port, session_id, seq = PACKET_IN.unpack_from(packet.payload)
             self.punt(PacketIn(reason, flags, ingress_port, session_id, packet.payload[PACKET_IN.size :], seq))

@@ -56,7 +56,7 @@ def pair() -> Iterator[Pair]:
         yield services
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(REQUESTS, min_size=1, max_size=5))
 def test_both_paths_agree(pair: Pair, requests: list[p4r.WriteRequest]) -> None:
     for service in pair:
@@ -68,7 +68,7 @@ def test_both_paths_agree(pair: Pair, requests: list[p4r.WriteRequest]) -> None:
         assert state(pair[0]) == state(pair[1]), request
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(REQUESTS, DAMAGE)
 def test_both_paths_agree_on_damaged_bytes(
     pair: Pair, request: p4r.WriteRequest, damage: list[tuple[int, bytes, int]]

@@ -79,7 +79,7 @@ def fill(service: P4RuntimeService, contents: list[p4r.TableEntry]) -> None:
             continue
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(CONTENTS, st.lists(REQUESTS, min_size=1, max_size=4), DAMAGE)
 def test_both_paths_agree(
     pair: Pair, contents: list[p4r.TableEntry], requests: list[bytes], damage: list[tuple[int, bytes, int]]

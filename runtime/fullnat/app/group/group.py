@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from time import monotonic
 
 from fullnat.app.group import gate
 from fullnat.app.group.admission import Admission
+from fullnat.app.group.choice import first
 from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import MUTE, Member, Role, Takeover
@@ -25,14 +26,12 @@ from fullnat.app.group.shown import NotNow
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
-from fullnat.app.writer import Update
+from fullnat.app.writer import Update, Wait
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.core.interface import THE_SWITCH, Event, Moved, Op, SessionsRead, SwitchUp
+from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, Op, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.tables.server_in import ServerIn
 
-PATIENCE = 3.0
-"""Seconds to wait for a switch that is known to be better than those that are there."""
 TICK = 0.1
 """Seconds between two looks at whether one is to begin."""
 SHUT_SECONDS = 2.0
@@ -125,23 +124,8 @@ class SwitchGroup:
 
     def _may_lead(self, member: Member) -> bool:
         """Whether it is to be the first one."""
-        if self.active is not None or self._leading is not None:
-            return False
-        last = self.members.get(self._remembered.active or "")
-        if last is not None and last.owner.stands_by:
-            return False
-        there = [each for each in self.members.values() if each.role is Role.WAITING]
-        best = min(there, key=self._rank)
-        is_last = best is last and not best.counts.emptied
-        is_sure = is_last or len(there) == len(self.members) or monotonic() - self._since > PATIENCE
-        return best is member and is_sure
-
-    def _rank(self, member: Member) -> tuple[bool, bool, bool, bool]:
-        """How much worse it is than others to begin with."""
-        has_all = not member.counts.emptied
-        was_active = has_all and member.name == self._remembered.active
-        is_full = has_all and member.name in self._remembered.full
-        return not was_active, not is_full, not member.has_gate, not has_all
+        is_none = self.active is None and self._leading is None
+        return is_none and first(self.members, self._remembered, self._since) is member
 
     def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
         """``member`` is the active one, and the core's switch."""
@@ -150,13 +134,24 @@ class SwitchGroup:
         member.is_full = True
         self._is_whole = event.whole
         self._ledger.found(event.entries)
-        self.outgoing = session.outgoing = Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
+        self.outgoing = session.outgoing = self._made(session)
         self._remember()
         self.runner.attach(self.outgoing, event)
         if not has_counted:
             self.runner.tell(self.outgoing, Moved())
         _LOGGER.info("switch %s is active", member.name)
         self._tell()
+
+    def _made(self, session: SwitchSession) -> Outgoing:
+        """By which the core's effects leave."""
+        return Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
+
+    def hear(self, member: Member, events: Sequence[Event]) -> None:
+        """Of one that does nothing, that its entries are idle is no news."""
+        if member.role is not Role.ACTIVE:
+            events = [event for event in events if not isinstance(event, IdleNotice)]
+        if events:
+            self.runner.hear(events)
 
     def tell(self, member: Member, event: Event) -> None:
         if self.active is member and self.outgoing is not None:
@@ -167,7 +162,6 @@ class SwitchGroup:
 
     async def _follow(self, member: Member, session: SwitchSession, turn: int) -> None:
         """Until it is the active one, or out of step, or there is none to follow."""
-
         replica = member.replica or self._replicate(member, session)
         member.role = Role.STANDBY if member.is_full else Role.FILLING
         session.follow()
@@ -197,9 +191,17 @@ class SwitchGroup:
             if member.role is Role.STANDBY:
                 member.role = Role.FILLING
             _LOGGER.error("switch %s is out of step, and is filled again: %s", member.name, what)
+            self._out_of_step(member)
 
         member.replica = Replica(session.client, session.spawn, trouble, is_filling=not member.is_full)
         return member.replica
+
+    def counting(self) -> list[Member]:
+        """Those whose counters count."""
+        return [] if self.active is None else [self.active]
+
+    def _out_of_step(self, member: Member) -> None:
+        """It does nothing anyway."""
 
     def _filled(self, member: Member, replica: Replica) -> None:
         progress = member.progress
@@ -218,13 +220,14 @@ class SwitchGroup:
         )
         self._tell()
 
-    def took(self, updates: list[Update]) -> None:
+    def took(self, updates: list[Update]) -> Wait | None:
         """See :class:`fullnat.app.writer.Copies`."""
         self._ledger.took(updates)
         self._begin_to_count(updates)
         for member in self.members.values():
             if member.replica is not None:
                 member.replica.put(updates)
+        return None
 
     def _begin_to_count(self, updates: list[Update]) -> None:
         """Of new servers, from zero."""
@@ -381,7 +384,7 @@ class SwitchGroup:
     # the small things
 
     def _remember(self) -> None:
-        if self.active is not None:
+        if self.active is not None and not self._is_over:
             full = [each.name for each in self.members.values() if each.is_full or each is self.active]
             self._remembered.write(self.active.name, full)
 

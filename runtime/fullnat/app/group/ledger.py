@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fullnat.app.writer import Update
 from fullnat.core.interface import Op
@@ -14,7 +14,9 @@ _FIRST = (Owner.SERVERS, Owner.NEIGHBORS, Owner.POLICIES)
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, apart: Callable[[Entry], bool] = lambda _: False) -> None:
+        """``apart``: what each has for itself."""
+        self._apart = apart
         self._entries: dict[EntryKey, Entry] = {}
 
     def found(self, entries: Iterable[Entry]) -> None:
@@ -39,7 +41,8 @@ class Ledger:
     def difference(self, found: Iterable[Entry], *, has_surplus_sessions: bool) -> list[Update]:
         """What makes a switch that holds ``found`` hold what is here but for the gate: deletions first, and what others
         lead to before these. What surplus sessions may lead to stays until they are gone."""
-        there = {entry_key(entry): entry for entry in found if not isinstance(entry, SessionEntry)}
+        common = (entry for entry in found if not isinstance(entry, SessionEntry) and not self._apart(entry))
+        there = {entry_key(entry): entry for entry in common}
         here = {key: entry for key, entry in self._entries.items() if not is_gate(entry)}
         surplus = [Update(Op.DELETE, entry) for key, entry in there.items() if key not in here]
         if has_surplus_sessions:

@@ -12,12 +12,12 @@ from fullnat.app.group.fill import Progress
 from fullnat.app.group.proof import Proof
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import switch_json
-from fullnat.app.outgoing import Counts
+from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
-from fullnat.core.interface import Event, IdleNotice, SwitchUp
+from fullnat.core.interface import Event, SwitchUp
 
 if TYPE_CHECKING:
     from fullnat.app.group.group import SwitchGroup
@@ -69,6 +69,8 @@ class Member:
         """It had when it came, and nothing tells which one was the active one."""
         self.replica: Replica | None = None
         """While it follows the active one."""
+        self.network: Outgoing | None = None
+        """Of one of several that all forward: by which what concerns its network leaves, while it forwards."""
         self.progress = Progress()
         """Of the last time that it was filled."""
         self.takeovers = 0
@@ -103,7 +105,7 @@ class Member:
         held = {Role.FILLING: self.progress.done, Role.STANDBY: sessions, Role.ACTIVE: sessions}
         return switch_json(
             self.name,
-            role.value,
+            role.value if self.network is None else Role.ACTIVE.value,
             "mute" if self.is_mute and owner.state == "serving" else owner.state,
             self.trouble if role is Role.FILLING else (owner.reason or MUTE * self.is_mute),
             self.counts.connects,
@@ -135,11 +137,7 @@ class Member:
         self._group.tell(self, event)
 
     def hear(self, session: SwitchSession, events: Sequence[Event]) -> None:
-        """Of one that does nothing, that its entries are idle is no news."""
-        if self.role is not Role.ACTIVE:
-            events = [event for event in events if not isinstance(event, IdleNotice)]
-        if events:
-            self.runner.hear(events)
+        self._group.hear(self, events)
 
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
         self._group.admission.leave(self.name)

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
+from fullnat.app.bgp.announcements import Announcements
+from fullnat.app.group.all_active import FIXED, AllActive
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.shown import NotNow
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.writer import Writer
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config.servers import SwitchSettings
+from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.core.interface import SwitchId
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
@@ -36,7 +39,17 @@ class GroupOwner:
         cpu_port: int = CPU_PORTS[V1MODEL],
     ) -> None:
         """As :class:`fullnat.app.group.group.SwitchGroup`."""
-        self.group = SwitchGroup(runner, remembered, patience, cpu_port)
+        self.announcements: Announcements | None = None
+        if all_forward(switches):
+            group = AllActive(runner, remembered, patience, cpu_port, [each.name for each in switches])
+            self.group: SwitchGroup = group
+            if any(each.bgp is not None for each in switches):
+                self.announcements = Announcements(runner.core, switches, remembered, group.forwards, group.keeps)
+                runner.on_change(lambda _: self._services_changed())
+                runner.on_turn(lambda _: self._services_changed())
+                group.announcements = self.announcements
+        else:
+            self.group = SwitchGroup(runner, remembered, patience, cpu_port)
         self.switches: tuple[SwitchSettings, ...] = ()
         """In whose order one is chosen."""
         self._runner = runner
@@ -85,11 +98,15 @@ class GroupOwner:
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
         """As the client of one switch has them, added up over all of them. Raises P4RuntimeError."""
-        active = self.group.active
-        if active is None or active.owner.client is None:
+        wanted = list(indexes)
+        sums: dict[int, tuple[int, int]] | None = None
+        for member in self.group.counting():
+            if member.owner.client is not None:
+                found = await member.owner.client.counters(array, wanted)
+                sums = self.group.odometer.read(member.name, array.id, found)
+        if sums is None:
             raise ConnectionLost("no switch of the group forwards")
-        found = await active.owner.client.counters(array, indexes)
-        return self.group.odometer.read(active.name, array.id, found)
+        return sums
 
     @property
     def active_name(self) -> str:
@@ -127,7 +144,19 @@ class GroupOwner:
 
     def shown(self, sessions: int) -> list[Json]:
         """What each of them does, while there are so many sessions."""
-        return [member.shown(sessions) for member in self.group.members.values()]
+        bgp = self.announcements
+        members = self.group.members.values()
+        return [member.shown(sessions) | (bgp.shown(member.name) if bgp is not None else {}) for member in members]
+
+    def drain(self, name: str, *, drains: bool) -> str:
+        """Have routers send nothing to a switch, or again; what becomes of it. Raises NotNow."""
+        if self.announcements is None:
+            raise NotNow("no switch has a section [switch.bgp], by which it would be announced")
+        return self.announcements.drain(name, drains=drains)
+
+    def _services_changed(self) -> None:
+        if self.announcements is not None:
+            self.announcements.changed()
 
     async def activate(self, name: str) -> str:
         """Have another one forward; the name of the one before. Raises NotNow."""
@@ -136,6 +165,8 @@ class GroupOwner:
     async def change(self, switches: Sequence[SwitchSettings]) -> list[str]:
         """Have these switches, in this order, and touch none that is there already; what that changes. If the one that
         forwards goes, another one does so first. Raises NotNow, and then nothing has changed."""
+        if all_forward(switches) or all_forward(self.switches):
+            raise NotNow(FIXED)
         leaving = [each for each in self.switches if each not in switches]
         staying = [each.name for each in switches if each in self.switches]
         active = self.group.active
@@ -192,6 +223,8 @@ class GroupOwner:
             async with asyncio.TaskGroup() as self._work:
                 for member in self.group.members.values():
                     self._start(member, self._work)
+                if self.announcements is not None:
+                    self._work.create_task(self.announcements.run(), name="bgp")
                 try:
                     await asyncio.Event().wait()
                 finally:

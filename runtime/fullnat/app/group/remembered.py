@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fullnat.app.replacing import replace
@@ -25,12 +25,19 @@ class Remembered:
         self.full: frozenset[str] = frozenset()
         self.held: frozenset[str] = frozenset()
         self.group: frozenset[str] = frozenset()
+        self.drained: frozenset[str] = frozenset()
+        """Those that are out of service by command."""
 
     def write(self, active: str, full: Collection[str]) -> None:
         """Remember these, if they are others."""
         if (active, frozenset(full)) != (self.active, self.full):
             self.active, self.full = active, frozenset(full)
             self.keep(self._text())
+
+    def drain(self, names: Iterable[str]) -> None:
+        """Remember that these are out of service."""
+        self.drained = frozenset(names)
+        self.keep(self._text())
 
     async def hold(self, held: frozenset[str], group: frozenset[str]) -> None:
         """Until others would know that we write to these of our switches."""
@@ -46,16 +53,17 @@ class Remembered:
         try:
             found = json.loads(text)
             active, full = found["active"], found["full"]
-            held, group = found.get("held", []), found.get("group", [])
-            if not isinstance(active, str | None) or not all(isinstance(name, str) for name in (*full, *held, *group)):
+            held, group, drained = (found.get(each, []) for each in ("held", "group", "drained"))
+            names = (*full, *held, *group, *drained)
+            if not isinstance(active, str | None) or not all(isinstance(name, str) for name in names):
                 raise ValueError
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{type(error).__name__} {error}") from None
         self.active, self.full = active, frozenset(full)
-        self.held, self.group = frozenset(held), frozenset(group)
+        self.held, self.group, self.drained = frozenset(held), frozenset(group), frozenset(drained)
 
     def _text(self) -> str:
-        said = {"active": self.active, "full": sorted(self.full)}
+        said = {"active": self.active, "full": sorted(self.full), "drained": sorted(self.drained)}
         if self.shared:
             said |= {"held": sorted(self.held), "group": sorted(self.group)}
         return json.dumps(said) + "\n"

@@ -42,11 +42,16 @@ class Replica:
         self._client = client
         self._spawn = spawn
         self._trouble = trouble
+        self.is_awaited = False
+        """Somebody waits for what is put: it is sent at once."""
         self._waiting: deque[Update] = deque()
         self._sent = 0
         """Updates that are not answered."""
         self._progress = asyncio.Event()
         self._over = False
+        self._put = 0
+        self._waits: deque[tuple[int, Callable[[], None]]] = deque()
+        """How many updates have to be confirmed, and who waits for that."""
         self._gathering: asyncio.TimerHandle | None = None
         """When what waits is sent."""
 
@@ -60,15 +65,24 @@ class Replica:
         return self._over
 
     def put(self, updates: Iterable[Update]) -> None:
+        before = len(self._waiting)
         self._waiting.extend(update for update in updates if not is_gate(update.entry))
+        self._put += len(self._waiting) - before
         self._gather()
 
     def _gather(self) -> None:
         """Send what waits soon, or at once if it is much."""
-        if self.is_filling or len(self._waiting) >= WORTH_A_REQUEST:
+        if self.is_filling or self.is_awaited or len(self._waiting) >= WORTH_A_REQUEST:
             self._pump()
         elif self._waiting and not self._sent and self._gathering is None and not self._over:
             self._gathering = asyncio.get_running_loop().call_later(GATHERING, self._pump)
+
+    def when_confirmed(self, call: Callable[[], None]) -> None:
+        """``call`` is called once the switch has confirmed what was put so far, or has come to its end."""
+        if self._over or not self.behind:
+            call()
+        else:
+            self._waits.append((self._put, call))
 
     def end(self) -> None:
         """It is sent nothing more."""
@@ -76,6 +90,8 @@ class Replica:
         self._waiting.clear()
         self._gather_no_more()
         self._progress.set()
+        while self._waits:
+            self._waits.popleft()[1]()
 
     async def over(self) -> None:
         """Until it has come to its end."""
@@ -108,6 +124,8 @@ class Replica:
         self._sent = 0
         self.updates += len(batch)
         self._progress.set()
+        while self._waits and self._waits[0][0] <= self._put - len(self._waiting):
+            self._waits.popleft()[1]()
         if problem is not None and not self._over:
             self.end()
             self._trouble(problem)

@@ -24,6 +24,12 @@ def switch_json(
     why: str = "",
     ago: float | None = None,
     took: float | None = None,
+    announced: str = "",
+    neighbors: int = 0,
+    neighbors_up: int = 0,
+    bgp_trouble: str = "",
+    bgp_changes: int = 0,
+    bgp_failures: int = 0,
 ) -> Json:
     """A Switch of admin.proto."""
     return {
@@ -40,4 +46,10 @@ def switch_json(
         "why": why,
         "ago": seconds(ago),
         "took": seconds(took),
+        "announced": announced,
+        "neighbors": neighbors,
+        "neighbors_up": neighbors_up,
+        "bgp_trouble": bgp_trouble,
+        "bgp_changes": bgp_changes,
+        "bgp_failures": bgp_failures,
     }

@@ -179,6 +179,7 @@ class Role:
             "config": scribe.keep_config(),
             "group": scribe.keep_switches(),
             "lead": self.election.lost(),
+            "secret": self._keep_secret(term),
         }
         tasks = [asyncio.create_task(each, name=f"leader-{name}") for name, each in work.items()]
         try:
@@ -193,6 +194,15 @@ class Role:
             self._written += scribe.written
             self.scribe = None
         return _reason(results)
+
+    async def _keep_secret(self, term: int) -> NoReturn:
+        while True:
+            try:
+                await self.store.keep_secret(term)
+            except EtcdError:
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                await asyncio.Event().wait()
 
     async def _serve(self, owner: Switches) -> None:
         """Connect to the switch again where it has heard of later terms."""
@@ -222,9 +232,13 @@ class Role:
 
     def _recall(self) -> None:
         """Have the core know what the leader before did. What checks have found, ours have as well."""
-        memos = [(key, memo) for key, memo in self.store.found.items() if key.kind is not Kind.DOWN]
+        known = self.store.found if self.store.config is not None else self.store.lost | self.store.found
+        memos = [(key, memo) for key, memo in known.items() if key.kind is not Kind.DOWN]
         self._core.recall(memos, asyncio.get_running_loop().time())
         self._core.memory.review(list(self.store.found))
+        if self.store.config is None:
+            # etcd is new, or was made anew: it has nothing of what we know.
+            self._core.memory.review([key for key, _ in self._core.memory.everything()])
         self._runner.apply(())
 
     async def _stored(self) -> None:

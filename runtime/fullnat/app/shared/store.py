@@ -13,7 +13,7 @@ from fullnat.app.memory import Item
 from fullnat.app.shared.keys import Keys, read, unpacked
 from fullnat.app.state import SECRET_BYTES, StateError
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.etcd.client import Etcd
+from fullnat.etcd.client import Change, Etcd
 from fullnat.etcd.errors import EtcdError, Unreachable
 from fullnat.etcd.mirror import Mirror
 
@@ -39,6 +39,10 @@ class SharedStore:
         self.raised = 0
         """What terms are raised by."""
         self._state_dir = state_dir
+        self._secret: bytes | None = None
+        self.lost: dict[MemoryKey, Memo] = {}
+        """Memos that were not there any more when all was read anew: until there is a configuration again, of which the
+        next leader knows more, etcd has lost them."""
         self._mirror = Mirror(etcd, self.keys.all, self._hear)
         self._on_config: Callable[[], None] = lambda: None
         self._on_leader: Callable[[], None] = lambda: None
@@ -85,7 +89,17 @@ class SharedStore:
             except EtcdError as error:
                 raise StateError(str(error)) from None
             if held is not None:
-                return self._checked(held.value)
+                self._secret = self._checked(held.value)
+                return self._secret
+
+    async def keep_secret(self, term: int) -> None:
+        """Have ours in etcd, which has lost it if it was made anew. Raises EtcdError."""
+        if self._secret is None:
+            return
+        held = await self.etcd.get(self.keys.secret)
+        if held is None or held.value != self._secret:
+            await self.etcd.write((self.keys.leader, term), [Change(self.keys.secret, self._secret)])
+            _LOGGER.warning("%s was not there, or another one: it is ours again", self.keys.secret.decode())
 
     def _checked(self, secret: bytes) -> bytes:
         if len(secret) != SECRET_BYTES:
@@ -119,7 +133,9 @@ class SharedStore:
     async def followed(self) -> AsyncIterator[None]:
         """Hear of what others write."""
         if not self._mirror.revision:
+            # etcd may have been made anew meanwhile.
             self.found.clear()
+            self.config = None
         task = asyncio.create_task(self._mirror.follow(), name="etcd-follow")
         try:
             yield
@@ -131,6 +147,10 @@ class SharedStore:
 
     async def reached(self, term: int) -> None:
         """Until everything is here that was written before the leader's key of ``term``."""
+        if self._mirror.revision > term:
+            # Nothing that was heard of is of this etcd, unless somebody has just written something.
+            with contextlib.suppress(EtcdError):
+                await self._mirror.read()
         try:
             await asyncio.wait_for(self._mirror.reached(term), CATCH_UP_SECONDS)
         except TimeoutError:
@@ -141,6 +161,8 @@ class SharedStore:
         keys = self.keys
         if key == keys.config:
             changed, self.config = value != self.config, value
+            if value is not None:
+                self.lost.clear()
             if changed:
                 self._on_config()
         elif key == keys.leader:
@@ -163,6 +185,8 @@ class SharedStore:
                 _LOGGER.warning("%s in etcd is no memo; it, and others like it, are passed over", name)
             return
         if memo is None:
-            self.found.pop(key, None)
+            gone = self.found.pop(key, None)
+            if gone is not None and self._mirror.is_reading:
+                self.lost[key] = gone
         else:
             self.found[key] = memo

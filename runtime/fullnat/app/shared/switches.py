@@ -8,6 +8,7 @@ from fullnat.app.group.remembered import Remembered
 from fullnat.app.shared.role import Role
 
 _LOGGER = logging.getLogger(__name__)
+_NOTHING = '{"active": null, "full": []}'
 
 
 class InEtcd(Remembered):
@@ -35,7 +36,7 @@ class InEtcd(Remembered):
     def _hear(self, value: bytes | None) -> None:
         try:
             if value is None:
-                self.active, self.full, self.held, self.group = None, frozenset(), frozenset(), frozenset()
+                self.take(_NOTHING)
             else:
                 self.take(value)
         except ValueError as error:

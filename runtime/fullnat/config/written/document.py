@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import Any
 
-from fullnat.config import check_options, file, switches
+from fullnat.config import bgp, check_options, file, networks, switches
 from fullnat.config.addresses import mac_text
 from fullnat.config.lists import shown
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.net.match import parse
 
@@ -25,7 +26,7 @@ def document(config: Config) -> Section:
         found["timeouts"] = timeouts
     found["interface"] = [_interface(interface) for interface in config.interfaces]
     found["route"] = [_route(route) for route in config.routes]
-    found["switch"] = [_section(switch, switches.SWITCH) for switch in config.switches]
+    found["switch"] = [_switch(switch) for switch in config.switches]
     found["virtual_server"] = [_virtual_server(virtual, config.timeouts) for virtual in config.virtual_servers]
     return {key: value for key, value in found.items() if value != []}
 
@@ -36,8 +37,18 @@ def _section(of: object, options: Mapping[str, tuple[Any, Any]]) -> Section:
     return {key: plain(value) for key, value in values.items() if value != options[key][1]}
 
 
+def _switch(switch: SwitchSettings) -> Section:
+    section = _section(switch, switches.SWITCH)
+    section["interface"] = [_interface(interface) for interface in switch.interfaces]
+    section["route"] = [_route(route) for route in switch.routes]
+    if switch.bgp is not None:
+        neighbors = [_section(neighbor, bgp.NEIGHBOR) for neighbor in switch.bgp.neighbors]
+        section["bgp"] = _section(switch.bgp, bgp.BGP) | ({"neighbor": neighbors} if neighbors else {})
+    return {key: value for key, value in section.items() if value != []}
+
+
 def _interface(interface: Interface) -> Section:
-    section = _section(interface, file.INTERFACE)
+    section = _section(interface, networks.INTERFACE)
     if interface.further:
         section["address"] = [str(address) for address in interface.addresses]
     section["mac"] = mac_text(interface.mac)

@@ -35,6 +35,7 @@ class Limits:
         "_most_half_open",
         "_of_source",
         "_pace",
+        "answers",
         "half_open",
         "rate",
         "sessions",
@@ -55,7 +56,11 @@ class Limits:
         self._bits = (32, 64)
         self.rate = 0
         """Sessions that may begin in a second; 0 is any number."""
+        self.answers = 0
+        """PolicyFlags: what those get who are above them."""
         self._pace: Pace | None = None
+        self.answers = 0
+        """PolicyFlags: what those get of whom it takes no more."""
 
     def configure(self, settings: ServiceSettings, *, is_bounded: bool) -> None:
         """0 is no limit, but of half-open sessions where those ``is_bounded``. Of sources what begins from now on is

@@ -1,24 +1,19 @@
-"""Those whom a list refuses: what they are told, where the list has them be told, and the end of their sessions."""
+"""Those whom a list or a rate refuses in the switch: what they are told, where they are to be, and the end of the
+sessions of those whom a list refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Set
 
-from fullnat.core.access.pace import Pace
 from fullnat.core.access.policies import Policies
 from fullnat.core.access.wishes import Permits
 from fullnat.core.declared.commands import ServiceKey
-from fullnat.core.interface import Effect, Forward, PacketIn
-from fullnat.core.network.frames import icmp_error, reset_answer
+from fullnat.core.interface import Effect, PacketIn
 from fullnat.core.session.resets import Resets
 from fullnat.core.session.sessions import Session
 from fullnat.core.session.store import SessionStore
-from fullnat.net.icmp import PROHIBITED
 from fullnat.net.parse import Packet
-from fullnat.p4constants import PolicyFlag
 
-TELL_RATE = 1000.0
-"""Answers per second, as of segments without session."""
 WORTH_BRINGING = 2000
 """Packets a second that a switch may bring for that, and at once."""
 
@@ -28,29 +23,16 @@ class RefusedClients:
         self._store = store
         self._policies = policies
         self._resets = resets
-        self._pace = Pace(TELL_RATE, TELL_RATE)
 
     def packet(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> None:
-        """One that a list has refused; its flags say how it is answered."""
-        flow, stats = packet.flow, self._store.stats
-        if flow is None:
+        """One that a list or a rate has refused; its flags say how it is answered."""
+        stats = self._store.stats
+        if packet.flow is None:
             stats["bad_frame"] += 1
-            return
-        if not packet.is_intact():
+        elif not packet.is_intact():
             stats["bad_checksum"] += 1
-            return
-        if event.service_flags & PolicyFlag.RESET and packet.tcp is not None:
-            answer = reset_answer(packet)
         else:
-            macs = packet.source_mac, packet.destination_mac
-            answer = icmp_error(packet, PROHIBITED, flow.dst.address, macs)
-        if answer is None:
-            return
-        if not self._pace.allows(now):
-            stats["refused_limited"] += 1
-            return
-        stats["refused_told"] += 1
-        out.append(Forward(event.ingress_port, answer))
+            self._store.telling.refuse(packet, event.service_flags, event.ingress_port, now, out)
 
     def end(self, keys: Set[ServiceKey | None], now: float, out: list[Effect]) -> None:
         """Reset the sessions of those who may not use these services, None: any."""

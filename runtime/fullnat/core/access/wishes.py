@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from fullnat.config.model import Access, GlobalSettings, ServiceSettings
+from fullnat.core.access.telling import ANSWERS
 from fullnat.core.declared.commands import ServiceKey
 from fullnat.core.declared.model import Declared
 from fullnat.net.flow import Address, Endpoint, prefix_of
@@ -21,7 +22,6 @@ HEADROOM = 1.25
 OF_ALL: ServiceKey = (0, Endpoint(Address(b"\0\0\0\0"), 0))
 """In the place of a service: all of them."""
 
-_ANSWERS = {"drop": 0, "rst": PolicyFlag.RESET, "icmp": PolicyFlag.PROHIBIT}
 _ONES = Address(b"\xff" * 4), Address(b"\xff" * 16)
 
 
@@ -47,7 +47,7 @@ class Wish:
         return dict.fromkeys(self.access.allow, False) | dict.fromkeys(self.access.deny, True)
 
     def flags(self) -> int:
-        return _ANSWERS[self.access.refused] | (PolicyFlag.CLOSED if self.access.allow else 0)
+        return ANSWERS[self.access.refused] | (PolicyFlag.CLOSED if self.access.allow else 0)
 
 
 def of_service(settings: ServiceSettings, access: Access) -> Wish:

@@ -57,6 +57,14 @@ class Refusal(Enum):
         another server."""
         return self in (Refusal.NO_REAL_SERVER, Refusal.NO_LOCAL_PORT)
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether somebody has had as much as was to be: the service says what its client gets."""
+        return self in _LIMITS
+
+
+_LIMITS = (Refusal.SERVICE_FULL, Refusal.SERVICE_RATE, Refusal.SOURCE_FULL, Refusal.SERVER_RATE)
+
 
 def limited(service: Service, client: Address, now: float) -> Refusal | None:
     """Why ``service`` may not begin a session of ``client``; None: it may, and one more counts."""

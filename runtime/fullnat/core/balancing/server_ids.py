@@ -20,6 +20,7 @@ from fullnat.tables.server_in import DIRECT, GUE, TO_OUTSIDE, TO_SERVER, TO_SERV
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
+from fullnat.tables.virtual_service import VirtualService
 
 ServerEntry = ServerIn | ServerOut
 ACTIONS = {
@@ -69,8 +70,10 @@ class ServerKey(NamedTuple):
 class FoundServers:
     """What server_in and server_out held when they were read."""
 
-    def __init__(self, entries: Iterable[ServerEntry] = ()) -> None:
+    def __init__(self, entries: Iterable[ServerEntry] = (), services: Iterable[Entry] = ()) -> None:
+        """``services``: among what else is configured, those of one address and port that there were."""
         self.entries = tuple(entries)
+        self._served = {(each.protocol, each.vip, each.vport) for each in services if isinstance(each, VirtualService)}
         inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
         self.flags = {number: entry.flags for number, entry in inward.items()}
         self._ends: dict[int, _Ends] = {}
@@ -85,13 +88,18 @@ class FoundServers:
     def numbers(self, keys: Iterable[ServerKey], *, is_early: bool) -> dict[ServerKey, int]:
         """The ids of those of these servers that had one. Where nothing tells, sessions bring theirs with them, as long
         as nobody else has taken it ``is_early``: of SNAT what it is for, and of servers of several services, as of TCP
-        and UDP on one address and port, whose it is."""
+        and UDP on one address and port, whose it is. A service that was not served had none."""
         ends = {key: _Ends(key.virtual, key.endpoint, key.action) for key in keys if not key.mode.is_outward}
         if is_early:
             asking = Counter(ends.values())
-            ends = {key: of for key, of in ends.items() if asking[of] == 1 and self._count[of] == 1}
+            alone = ((key, of) for key, of in ends.items() if asking[of] == 1 and self._count[of] == 1)
+            ends = {key: of for key, of in alone if self._was_served(key)}
         known = ((key, self._numbers.get(of)) for key, of in ends.items())
         return {key: number for key, number in known if number is not None}
+
+    def _was_served(self, key: ServerKey) -> bool:
+        (protocol, _), virtual = key.service, key.virtual
+        return not virtual.port or (protocol, virtual.address, virtual.port) in self._served
 
     def virtual(self, session: SessionEntry) -> Endpoint | None:
         """The address and port, or 0 for all ports, that the session's server is for."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fullnat.config.model import Timeouts
 from fullnat.core.access.limits import Limits
+from fullnat.core.access.telling import ANSWERS
 from fullnat.core.balancing.flow_table import FlowTable
 from fullnat.core.balancing.matching import virtual_addresses
 from fullnat.core.balancing.quorum import Quorum
@@ -166,6 +167,7 @@ class Service:
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings, is_bounded=self.protocol.is_numbered)
+        self.limits.answers = ANSWERS[declared.access.refused]
         self.one_packet = settings.ops
         self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures

@@ -14,6 +14,7 @@ from fullnat.core.declared.draft import Draft, name
 from fullnat.core.declared.model import Declared, Model
 from fullnat.core.declared.modes import Mode
 from fullnat.core.declared.named_interfaces import unknown
+from fullnat.core.declared.on_several import of_several
 from fullnat.core.declared.roles import Role, Roles
 from fullnat.core.declared.telling import INSERTED, check_proxy
 from fullnat.core.declared.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
@@ -93,6 +94,15 @@ def of_vlans(draft: Draft) -> Iterator[Problem]:
         if interface.vlan:
             what = f"the interface of port {interface_text(number)}"
             yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
+
+
+def of_networks(draft: Draft) -> Iterator[Problem]:
+    """What is not for switches that each have a network of their own."""
+    if draft.network_changes:
+        yield Problem(Reason.INVALID, "interfaces and routes are each switch's own ([[switch.interface]]), and stay")
+    for key, declared in draft.services.items():
+        for option, said in of_several(declared.settings) if declared is not None else ():
+            yield Problem(Reason.INVALID, f"{name(key)}: {option}: {said}")
 
 
 def of_lists(draft: Draft, room: int) -> Iterator[Problem]:

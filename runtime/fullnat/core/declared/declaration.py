@@ -12,6 +12,7 @@ from fullnat.core.declared.checks import (
     of_ipv6,
     of_lists,
     of_match,
+    of_networks,
     of_policies,
     of_proxies,
     of_stateless,
@@ -22,7 +23,7 @@ from fullnat.core.declared.draft import Draft, Leaving
 from fullnat.core.declared.model import Declared, Model
 from fullnat.core.declared.roles import Roles
 from fullnat.core.interface import Sizes
-from fullnat.core.network.routing import Router
+from fullnat.core.network.routing import NOWHERE, Router
 from fullnat.net.flow import Address, Endpoint
 
 T = TypeVar("T")
@@ -84,15 +85,23 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: {}, program: Sizes | None = None) -> None:
+    def __init__(
+        self, leaving: Leaving = lambda _: {}, program: Sizes | None = None, router: Router | None = None
+    ) -> None:
         """``leaving``: the servers of a service that are removed and have sessions left. ``program``: what it
-        has; None: all that there is."""
+        has; None: all that there is. ``router``: of a network that commands do not say, one of several."""
         self._leaving = leaving
         self._program = program or Sizes(0, 0)
         self.model = Model()
         """To be read only: commands change it."""
-        self.router = Router(self.model.network())
+        self.router = router or Router(self.model.network())
+        self._is_one_of_several = router is not None
         self._roles = Roles()
+
+    @property
+    def common(self) -> Router:
+        """Of the network that all is on; there is nobody on it where each switch has its own."""
+        return NOWHERE if self._is_one_of_several else self.router
 
     def change(self, commands: Iterable[Command]) -> Change:
         """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
@@ -126,6 +135,7 @@ class Declaration:
         problems += of_policies(draft)
         problems += () if self._program.has_proxy else of_proxies(draft)
         problems += () if self._program.has_cookies else of_cookies(draft)
+        problems += of_networks(draft) if self._is_one_of_several else ()
         if problems:
             raise CommandError(problems)
         return draft, roles, router

@@ -129,6 +129,10 @@ class Router:
         return hops
 
 
+NOWHERE = Router(Config(interfaces=()))
+"""Without interfaces."""
+
+
 def _is_within(route: StaticRoute, links: Iterable[Link]) -> bool:
     """Whether the route is for a part of a connected network."""
     network, size = int(route.prefix.network_address), route.prefix.max_prefixlen // 8

@@ -20,7 +20,7 @@ from fullnat.core.session.resets import Resets
 from fullnat.core.session.sessions import Held, Session
 from fullnat.core.session.store import SessionStore
 from fullnat.core.snat.mappings import placed
-from fullnat.core.stats import REUSED, Stats
+from fullnat.core.stats import REUSED
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason, ServiceFlag
@@ -40,13 +40,18 @@ UNDER_WAY = 10.0
 their way from a switch that got no processor."""
 
 
-def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
-    """``flow`` gets no session of ``service``: count that, and tell its client where that helps."""
+def refuse(
+    store: SessionStore, service: Service, refusal: Refusal, flow: Flow, held: Held, now: float, out: list[Effect]
+) -> None:
+    """``flow`` gets no session of ``service``: count that, and tell its client where that helps, or is asked for."""
+    stats = store.stats
     stats[refusal.value] += 1
     service.refused[refusal.value] += 1
     if refusal.is_told and not service.is_outward:
         stats["conn_sched_unreach"] += 1
         out.append(Forward(held.port, port_unreachable(held.packet, flow)))
+    elif refusal.is_limit and service.limits.answers:
+        store.telling.refuse(held.packet, service.limits.answers, held.port, now, out)
 
 
 class Admission:
@@ -124,13 +129,13 @@ class Admission:
             return
         found = self.placed(service, flow, held.packet, now)
         if isinstance(found, Refusal):
-            refuse(store.stats, service, found, flow, held, out)
+            refuse(store, service, found, flow, held, now, out)
             return
         self._make_room(service, flow, now, out)
         isn = self.towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
+            refuse(store, service, Refusal.NO_ROOM, flow, held, now, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)

@@ -159,7 +159,7 @@ class Datagrams:
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
-            refuse(self._stats, service, refusal, flow, queue.held[0], out)
+            refuse(store, service, refusal, flow, queue.held[0], now, out)
             self._give_up(queue)
             return
         self._waiting[session.key] = queue

@@ -19,7 +19,7 @@ from fullnat.core.network.neighbors import Neighbors
 from fullnat.core.network.outer import enclose
 from fullnat.core.session.admission import refuse
 from fullnat.core.session.sessions import Held
-from fullnat.core.stats import Stats
+from fullnat.core.session.store import SessionStore
 from fullnat.net.checksum import updated
 from fullnat.net.flow import Address, Endpoint, Flow, is_v6
 from fullnat.net.parse import Packet
@@ -30,8 +30,9 @@ Source = Callable[[Address], Address]
 
 
 class OnePacket:
-    def __init__(self, stats: Stats, neighbors: Neighbors) -> None:
-        self._stats = stats
+    def __init__(self, store: SessionStore, neighbors: Neighbors) -> None:
+        self._store = store
+        self._stats = store.stats
         self._neighbors = neighbors
 
     def datagram(
@@ -45,7 +46,7 @@ class OnePacket:
             return out
         found = limited(service, flow.src.address, now) or service.schedule(flow) or without_server(service)
         if isinstance(found, Refusal):
-            refuse(self._stats, service, found, flow, Held(packet, event.ingress_port, 0), out)
+            refuse(self._store, service, found, flow, Held(packet, event.ingress_port, 0), now, out)
             self._stats["datagram_dropped"] += 1
             return out
         found.connections += 1

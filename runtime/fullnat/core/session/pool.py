@@ -230,6 +230,12 @@ class ClientEndpoints:
         self._used.remove((client, peer))
 
 
+def home(address: Address, switches: int) -> int:
+    """Of so many switches that forward, which one answers to the local ``address`` come to first, from 0: addresses
+    that follow each other have different ones."""
+    return address[-1] % switches
+
+
 class LocalPool:
     """All local addresses. One address may be listed by several services; its ports are shared."""
 
@@ -241,6 +247,10 @@ class LocalPool:
         self.high = high
         self.retired: list[Address] = []
         """Addresses that lost their last session and are no longer configured; taken by the reader."""
+        self.homes = 1
+        """Switches that forward, if there are several: answers to a local address come to its home first."""
+        self.origin = 0
+        """The switch that has brought what now asks for a session, from 1; 0: the only one."""
 
     def add(self, addresses: Iterable[Address]) -> None:
         """One service more lists each of ``addresses``."""
@@ -259,6 +269,8 @@ class LocalPool:
         """A free address and port towards ``peer``; tries every address of its family, from position ``start``
         on."""
         count, size = len(addresses), len(peer.server.address)
+        if self.homes > 1 and self.origin:
+            start = self._at_home(addresses, start, size)
         for step in range(count):
             address = addresses[(start + step) % count]
             if len(address) != size:
@@ -268,6 +280,17 @@ class LocalPool:
             if port is not None:
                 return made(Endpoint, (local.address, port))
         return None
+
+    def _at_home(self, addresses: Sequence[Address], start: int, size: int) -> int:
+        """The first position from ``start`` on of an address of ``size`` bytes whose home the origin is, so that both
+        directions of a session pass one switch; ``start``, if there is none."""
+        wanted, count = self.origin - 1, len(addresses)
+        for step in range(count):
+            position = (start + step) % count
+            address = addresses[position]
+            if len(address) == size and home(address, self.homes) == wanted:
+                return position
+        return start
 
     def claim(self, place: Endpoint, peer: Peer) -> bool:
         """Take this very address and port, of a session found on the switch; False when it is in use."""

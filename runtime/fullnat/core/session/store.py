@@ -11,6 +11,7 @@ from enum import IntEnum
 from random import Random
 
 from fullnat.config.model import GlobalSettings
+from fullnat.core.access.telling import Telling
 from fullnat.core.balancing.affinity import Affinity
 from fullnat.core.balancing.doubts import Doubts
 from fullnat.core.balancing.placement import Place
@@ -80,6 +81,7 @@ class SessionStore(Writes):
         self.setup = Histogram(SETUP_BOUNDS)
         """Seconds from taking up what asks for a session until the switch has it."""
         self.journal: Journal | None = None
+        self.telling = Telling(stats)
 
     # ---- resources
 

@@ -1,0 +1,307 @@
+"""Which switches are announced, by speakers that fail, hang and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Interface, ip_network
+from pathlib import Path
+
+import pytest
+from fullnat.app.bgp import announcements, speaker
+from fullnat.app.bgp.announcements import Announcements
+from fullnat.app.bgp.plan import NOTHING, Plan
+from fullnat.app.bgp.speaker import Program, SpeakerError
+from fullnat.app.group.remembered import OnDisk
+from fullnat.app.group.shown import NotNow
+from fullnat.config.bgp import Bgp
+from fullnat.config.model import Interface
+from fullnat.config.servers import SwitchSettings
+from fullnat.net.flow import Address, address
+from p4rt.waiting import until
+
+from app.fake_core import FakeCore
+
+INTERFACES = (Interface(port=1, mac=1, address=IPv4Interface("198.51.100.11/24")),)
+BGP = Bgp(local_as=65001, program=("x",), drain_seconds=0.1)
+
+
+class Told:
+    """A speaker that keeps what it is told."""
+
+    def __init__(self, _bgp: Bgp, _interfaces: object) -> None:
+        self.sessions = {"198.51.100.1": True}
+        self.plans: list[Plan] = []
+        self.has: Plan | None = None
+        self.fails = ""
+        self.looks = 0
+        self.closed = False
+
+    async def tell(self, plan: Plan) -> bool:
+        if self.fails:
+            raise SpeakerError(self.fails)
+        if plan == self.has:
+            return False
+        self.has = plan
+        self.plans.append(plan)
+        return True
+
+    async def look(self) -> None:
+        self.looks += 1
+        if self.fails:
+            raise SpeakerError(self.fails)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Bed:
+    def __init__(self, directory: Path) -> None:
+        self.forwarding: set[str] = set()
+        self.kept: set[str] = set()
+        self.core = FakeCore()
+        self.vips = {address("203.0.113.80")}
+        self.core.served = lambda: set(self.vips)  # type: ignore[method-assign]
+        self.remembered = OnDisk(directory)
+        switches = [SwitchSettings(name=name, grpc_addr="h:1", interfaces=INTERFACES, bgp=BGP) for name in ("a", "b")]
+        self.bgp = Announcements(
+            self.core, switches, self.remembered, self.forwarding.__contains__, self.kept.__contains__
+        )
+        self.task = asyncio.ensure_future(self.bgp.run())
+
+    def speaker(self, name: str) -> Told:
+        found = self.bgp._of[name].speaker
+        assert isinstance(found, Told)
+        return found
+
+    def state(self, name: str) -> str:
+        return str(self.bgp.shown(name)["announced"])
+
+    def has(self, name: str) -> set[str] | None:
+        plan = self.speaker(name).has
+        return None if plan is None else {str(each) for each in plan.first}
+
+
+@pytest.fixture
+async def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bed]:
+    monkeypatch.setattr(announcements, "speaker", Told)
+    monkeypatch.setattr(announcements, "GLANCE", 0.005)
+    monkeypatch.setattr(announcements, "LOOK", 0.05)
+    monkeypatch.setattr(announcements, "RETRY", 0.02)
+    bed = Bed(tmp_path)
+    yield bed
+    bed.task.cancel()
+    await asyncio.gather(bed.task, return_exceptions=True)
+
+
+VIP = {"203.0.113.80/32"}
+
+
+async def test_one_that_forwards_is_announced_until_it_does_not(bed: Bed) -> None:
+    bed.forwarding |= {"a", "b"}
+    await until(lambda: bed.has("a") == VIP)
+    assert bed.state("a") == "announcing"
+    assert bed.bgp.shown("a")["neighbors_up"] == 1
+    bed.forwarding.remove("a")
+    await until(lambda: bed.has("a") == set())
+    assert bed.state("a") == "withdrawn"
+    assert bed.speaker("a").plans[-1] == NOTHING
+
+
+async def test_the_last_one_stays_for_a_while(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When none is ours it may be the controller that is cut off, and switches go on."""
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.forwarding.clear()
+    bed.bgp.closed("a", taken=False)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 1)
+    assert (bed.state("a"), bed.has("a")) == ("announcing", VIP)
+    monkeypatch.setattr(announcements, "GRACE", 0.0)
+    await until(lambda: bed.has("a") == set())
+    assert bed.state("a") == "withdrawn"
+
+
+async def test_what_the_controller_before_has_left_stays_while_it_is_not_known(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.kept.add("a")
+    await until(lambda: bed.speaker("a").looks > 0)
+    assert (bed.state("a"), bed.has("a")) == ("unknown", None)
+    monkeypatch.setattr(announcements, "GRACE", 0.0)
+    await until(lambda: bed.state("b") == "withdrawn")
+    await until(lambda: bed.has("b") == set())
+    assert (bed.state("a"), bed.has("a")) == ("unknown", None)
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+
+
+async def test_it_is_withdrawn_before_it_is_closed(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.forwarding.clear()
+    await bed.bgp.withdraw("a")
+    assert bed.has("a") == set()
+    await bed.bgp.withdraw("nobody")
+
+
+async def test_a_speaker_that_does_not_answer_holds_up_nothing(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.speaker("a").fails = "it is dead"
+    bed.forwarding.clear()
+    await bed.bgp.withdraw("a")
+    await until(lambda: bed.bgp.shown("a")["bgp_trouble"] == "it is dead")
+    assert bed.bgp.shown("a")["bgp_failures"] > 0
+    bed.speaker("a").fails = ""
+    await until(lambda: bed.has("a") == set())
+    await until(lambda: bed.bgp.shown("a")["bgp_trouble"] == "")
+
+
+async def test_a_drain_is_graceful_first_and_is_remembered(bed: Bed, tmp_path: Path) -> None:
+    bed.forwarding |= {"a", "b"}
+    await until(lambda: bed.has("a") == bed.has("b") == VIP)
+    assert bed.bgp.drain("a", drains=True) == "draining"
+    await until(lambda: bed.state("a") == "drained")
+    await until(lambda: bed.has("a") == set())
+    assert [(bool(plan.first), plan.graceful) for plan in bed.speaker("a").plans[-2:]] == [(True, True), (False, False)]
+    assert OnDisk(tmp_path).drained == {"a"}
+    with pytest.raises(NotNow, match="without b nothing would be served"):
+        bed.bgp.drain("b", drains=True)
+    with pytest.raises(NotNow, match="no switch c"):
+        bed.bgp.drain("c", drains=True)
+    assert bed.bgp.drain("a", drains=False) == "announcing"
+    await until(lambda: bed.has("a") == VIP)
+    assert OnDisk(tmp_path).drained == set()
+
+
+async def test_services_that_come_and_go_are_followed(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.vips.add(Address(address("203.0.113.81")))
+    bed.bgp.changed()
+    await until(lambda: bed.has("a") == {*VIP, "203.0.113.81/32"})
+    bed.vips.clear()
+    bed.bgp.changed()
+    await until(lambda: bed.has("a") == set())
+    assert bed.state("a") == "announcing"
+    bed.vips.add(Address(address("203.0.113.80")))
+    bed.bgp.changed()
+    await until(lambda: bed.has("a") == VIP)
+
+
+async def test_another_controllers_switch_is_let_alone(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.forwarding.clear()
+    bed.bgp.closed("a", taken=True)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 1)
+    assert (bed.state("a"), bed.has("a")) == ("unknown", VIP)
+
+
+async def test_nothing_is_withdrawn_when_the_controller_stops(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.task.cancel()
+    await asyncio.gather(bed.task, return_exceptions=True)
+    assert bed.has("a") == VIP
+    assert bed.speaker("a").closed
+
+
+SCRIPT = """
+import sys
+with open(sys.argv[1], "a") as out:
+    print("start", file=out, flush=True)
+    for line in sys.stdin:
+        print(line.strip(), file=out, flush=True)
+        if "192.0.2.9" in line:
+            sys.exit(3)
+    print("end", file=out, flush=True)
+"""
+
+
+async def test_a_program_is_told_line_by_line(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bgp = Bgp(local_as=65001, program=(sys.executable, "-c", SCRIPT, str(out)))
+    program = Program(bgp, INTERFACES)
+    first, spare = ip_network("203.0.113.80/32"), ip_network("10.8.0.101/32")
+    assert await program.tell(Plan(frozenset({first}), frozenset({spare})))
+    assert not await program.tell(Plan(frozenset({first}), frozenset({spare})))
+    assert await program.tell(Plan(frozenset({first}), graceful=True))
+
+    def lines() -> list[object]:
+        text = out.read_text().splitlines() if out.exists() else []
+        return [json.loads(line) if line.startswith("{") else line for line in text]
+
+    hops = ["198.51.100.11"]
+    spare_said = {"announce": str(spare), "next_hops": hops, "prepend": 2, "graceful_shutdown": False}
+    said = {"announce": str(first), "next_hops": hops, "prepend": 0, "graceful_shutdown": False}
+    wanted = ["start", spare_said, said, {"withdraw": str(spare)}, said | {"graceful_shutdown": True}]
+    await until(lambda: lines() == wanted)
+    await program.close()
+    await until(lambda: lines() == [*wanted, "end"])
+
+
+async def test_a_program_that_ends_is_started_anew_and_told_everything(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = Program(Bgp(local_as=65001, program=(sys.executable, "-c", SCRIPT, str(out))), INTERFACES)
+    plan = Plan(frozenset({ip_network("192.0.2.9/32")}))
+    assert await program.tell(plan)
+    process = program._process
+    assert process is not None
+    await process.wait()
+    with pytest.raises(SpeakerError, match="ended with 3, and is started anew"):
+        await program.tell(plan)
+    assert await program.tell(plan)
+    await until(lambda: out.read_text().count('"announce"') == 2)
+    await program.close()
+
+
+FAKE = """
+import sys
+path, lines = sys.argv[1], sys.stdin.read()
+with open(path, "a") as out:
+    out.write(lines.replace("show running-config", "").replace("show bgp summary json", "").strip())
+if "show" in lines:
+    print("router bgp 65001" if "router" in open(path).read() else "")
+    print(" no bgp network import-check" if "import-check" in open(path).read() else "")
+    print("end")
+    print("{}")
+"""
+
+
+async def test_a_line_that_frr_does_not_show_is_told_once(tmp_path: Path) -> None:
+    """Which it may know by default: "frr defaults datacenter" has others than "traditional"."""
+    out = tmp_path / "out"
+    out.touch()
+    frr = speaker.Frr(Bgp(local_as=65001, prepend=0, vtysh=(sys.executable, "-c", FAKE, str(out))), INTERFACES)
+    assert await frr.tell(NOTHING)
+    await frr.look()
+    for _ in range(3):
+        assert not await frr.tell(NOTHING)
+        await frr.look()
+    assert out.read_text().count("ebgp-requires-policy") == 1
+    out.write_text("")
+    await frr.look()
+    assert await frr.tell(NOTHING)
+    assert out.read_text().count("ebgp-requires-policy") == 1
+
+
+async def test_a_command_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker, "PATIENCE", 60.0)
+    with pytest.raises(SpeakerError, match="/nowhere: No such file"):
+        await Program(Bgp(local_as=1, program=("/nowhere",)), INTERFACES).tell(NOTHING)
+    with pytest.raises(SpeakerError, match="/nowhere: No such file"):
+        await speaker.Frr(Bgp(local_as=1, vtysh=("/nowhere",)), INTERFACES).tell(NOTHING)
+    false = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "echo no daemon >&2; exit 1")), INTERFACES)
+    with pytest.raises(SpeakerError, match="ended with 1: no daemon"):
+        await false.tell(NOTHING)
+    refuses = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "cat >/dev/null; echo '% BGP is already running'")), ())
+    with pytest.raises(SpeakerError, match="FRR says: BGP is already running"):
+        await refuses.tell(NOTHING)
+    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
+    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
+        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)
