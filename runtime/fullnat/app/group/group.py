@@ -61,8 +61,7 @@ class SwitchGroup:
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
         self.admission = Admission(remembered)
-        self._is_over = False
-        """The controller gives them all up, and nobody takes over from anybody."""
+        self._is_over = False  # the controller gives them all up
         self.odometer = Odometer()
         self._ledger = Ledger()
         self._remembered = remembered
@@ -104,8 +103,10 @@ class SwitchGroup:
         if member.counts.emptied:
             self.odometer.anew(member.name)
         if self.active is not None or self._remembered.active not in (None, member.name):
-            await gate.shut(session.client, () if was_active else None)
             is_shut = True
+            if await gate.shut(session.client, () if was_active else None) and self.outgoing is not None:
+                # It may have drawn frames to itself until now (acassen/keepalived#166).
+                self.runner.tell(self.outgoing, Moved(again=True))
         elif self._remembered.active is None:
             member.has_gate = bool(await gate.read(session.client))
         self._tell()
