@@ -83,7 +83,6 @@ class SwitchGroup:
         self._is_over, self._since = False, monotonic()
 
     def ends(self) -> None:
-        """They are about to be ended."""
         self._is_over = True
 
     async def admit(self, member: Member, session: SwitchSession) -> None:
