@@ -72,7 +72,7 @@ class Members:
             lines = [line for line in process.err.read_text().splitlines() if "became leader at term" in line]
             if lines:
                 said[name] = int(lines[-1].rpartition("term ")[2].split('"')[0])
-        return max(said, key=lambda name: said[name])
+        return max(said, key=lambda name: said[name], default=self.names[0])
 
 
 class Controllers:

@@ -66,10 +66,10 @@ def _arrange(add: str | None, device_id: int | None, remove: str | None, control
 
 def _line(switch: dict[str, Any]) -> str:
     role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
-    taken = ""
+    said = []
     if switch["role"] == "active" and switch["why"]:
-        taken = f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
-    announced = f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers"
-    said = (announced if switch["announced"] else "", taken, switch["reason"], switch["bgp_trouble"])
-    held = f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}"
-    return f"{held}  {'; '.join(filter(None, said))}".rstrip()
+        said.append(f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}")
+    if switch["announced"]:
+        said.append(f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers")
+    why = "; ".join(filter(None, (*said, switch["reason"], switch["bgp_trouble"])))
+    return f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}  {why}".rstrip()

@@ -10,6 +10,7 @@ import pytest
 from etcd.controllers import later_than_later
 from etcd.virtual import now, run
 from fullnat.app.group.admission import NOTICE_SECONDS
+from fullnat.core.interface import Moved
 
 from .shared_world import OneController, SharedWorld, in_virtual_time
 
@@ -173,5 +174,22 @@ def test_a_leader_that_ends_leaves_everything_as_it_is(monkeypatch: pytest.Monke
         assert await world.within(5, world.are_well)
         assert not any(member.takeovers for member in second.owner.group.members.values())
         assert world.lost() == set()
+
+    play(monkeypatch, scene)
+
+
+def test_our_addresses_are_announced_again_when_the_switch_before_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It forwarded until then, so that bridges may have learnt that our MAC addresses are there: the announcements of
+    the takeover were over."""
+
+    async def scene(world: SharedWorld) -> None:
+        leader = leader_of(world)
+        world.switches["a"].set_cut(leader.machine.name, cut=True)
+        assert await world.within(10, lambda: active_of(world) == "b")
+        await world.within(30, lambda: False)
+        announced = leader.runner.events[Moved]
+        world.switches["a"].set_cut(leader.machine.name, cut=False)
+        assert await world.within(5, world.are_well)
+        assert leader.runner.events[Moved] == announced + 1
 
     play(monkeypatch, scene)

@@ -61,8 +61,7 @@ class SwitchGroup:
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
         self.admission = Admission(remembered)
-        self._is_over = False
-        """The controller gives them all up, and nobody takes over from anybody."""
+        self._is_over = False  # the controller gives them all up
         self.odometer = Odometer()
         self._ledger = Ledger()
         self._remembered = remembered
@@ -84,7 +83,6 @@ class SwitchGroup:
         self._is_over, self._since = False, monotonic()
 
     def ends(self) -> None:
-        """They are about to be ended."""
         self._is_over = True
 
     async def admit(self, member: Member, session: SwitchSession) -> None:
