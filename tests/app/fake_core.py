@@ -103,7 +103,7 @@ class FakeCore:
     def forwards(self, switch: SwitchId) -> bool:
         return False
 
-    def served(self) -> set[Address]:
+    def served(self, *, alone: bool = True) -> set[Address]:
         return set()
 
     def talkers(self, most: int, now: float | None = None) -> list[Talker]:

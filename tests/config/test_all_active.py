@@ -125,6 +125,7 @@ def test_they_are_read_and_written_again() -> None:
         (LEFT.replace('"10.1.0.1"\nremote', '"10.7.0.1"\nremote') + RIGHT, "10.7.0.1 is in no subnet of the switch's"),
         (PROGRAM, "neighbor: is missing: no router hears"),
         (PROGRAM + 'program = ["/bin/x"]\nvtysh = ["y"]\n', "program: is instead of FRR"),
+        (PROGRAM + 'program = ["/bin/x\\u0000"]\n', "program: has a word with a NUL byte"),
         (PROGRAM + "program = []\n", "program: [] is not a command as a list of words"),
         (PROGRAM + 'program = ["/bin/x"]\nrouter_id = "2001:db8::1"\n', "router_id: 2001:db8::1 is not of IPv4"),
     ],

@@ -17,6 +17,8 @@ VTYSH = ("vtysh",)
 def _command(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
         raise ValueError(f"{value!r} is not a command as a list of words in quotes")
+    if any("\0" in word for word in value):
+        raise ValueError("has a word with a NUL byte, which no command can be given")
     return tuple(value)
 
 

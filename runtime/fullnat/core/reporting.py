@@ -45,10 +45,11 @@ class Reporting:
         """Whether a switch with a network of its own has it, and its gate."""
         return self._networks.is_open(switch)
 
-    def served(self) -> set[Address]:
-        """Virtual addresses that have a service with a server that is to have new sessions."""
+    def served(self, *, alone: bool = True) -> set[Address]:
+        """Virtual addresses that have a service with a server that is to have new sessions; or all, if not these
+        ``alone``."""
         of = (service for service in self._store.services if service.configured)
-        alive = (service for service in of if any(server.wanted for server in service.servers.values()))
+        alive = (each for each in of if not alone or any(server.wanted for server in each.servers.values()))
         return {each for service in alive for each in virtual_addresses(service.key, service.matches)}
 
     def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator
-from ipaddress import IPv4Interface, ip_network
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
-from fullnat.app.bgp import announcements, speaker
+from fullnat.app.bgp import announcements
 from fullnat.app.bgp.announcements import Announcements
+from fullnat.app.bgp.command import SpeakerError
 from fullnat.app.bgp.plan import NOTHING, Plan
-from fullnat.app.bgp.speaker import Program, SpeakerError
 from fullnat.app.group.remembered import OnDisk
 from fullnat.app.group.shown import NotNow
 from fullnat.config.bgp import Bgp
@@ -61,15 +59,24 @@ class Bed:
     def __init__(self, directory: Path) -> None:
         self.forwarding: set[str] = set()
         self.kept: set[str] = set()
+        self.others = False
         self.core = FakeCore()
         self.vips = {address("203.0.113.80")}
-        self.core.served = lambda: set(self.vips)  # type: ignore[method-assign]
+        self.core.served = self.served  # type: ignore[method-assign]
         self.remembered = OnDisk(directory)
         switches = [SwitchSettings(name=name, grpc_addr="h:1", interfaces=INTERFACES, bgp=BGP) for name in ("a", "b")]
         self.bgp = Announcements(
-            self.core, switches, self.remembered, self.forwarding.__contains__, self.kept.__contains__
+            self.core,
+            switches,
+            self.remembered,
+            self.forwarding.__contains__,
+            self.kept.__contains__,
+            lambda: self.others,
         )
         self.task = asyncio.ensure_future(self.bgp.run())
+
+    def served(self, *, alone: bool = True) -> set[Address]:
+        return set(self.vips) if alone else {*self.vips, Address(address("203.0.113.89"))}
 
     def speaker(self, name: str) -> Told:
         found = self.bgp._of[name].speaker
@@ -202,6 +209,34 @@ async def test_another_controllers_switch_is_let_alone(bed: Bed) -> None:
     assert (bed.state("a"), bed.has("a")) == ("unknown", VIP)
 
 
+async def test_one_that_stands_by_withdraws_nothing(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the other controller leads; then the switches have their time to come."""
+    bed.others = True
+    await until(lambda: bed.speaker("a").looks > 0)
+    monkeypatch.setattr(announcements, "GRACE", 0.2)
+    bed.bgp._began -= 60.0
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 10)
+    assert (bed.state("a"), bed.has("a")) == ("unknown", None)
+    bed.others = False
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    await until(lambda: bed.has("b") == set())
+    bed.forwarding.clear()
+    bed.others = True
+    bed.bgp._began -= 60.0
+    bed.bgp.closed("a", taken=True)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 10)
+    assert (bed.state("a"), bed.has("a")) == ("unknown", VIP)
+
+
+async def test_a_speaker_hears_what_is_absent(bed: Bed) -> None:
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    assert {str(each) for each in bed.speaker("a").plans[-1].absent} == {"203.0.113.89/32"}
+
+
 async def test_nothing_is_withdrawn_when_the_controller_stops(bed: Bed) -> None:
     bed.forwarding.add("a")
     await until(lambda: bed.has("a") == VIP)
@@ -209,99 +244,3 @@ async def test_nothing_is_withdrawn_when_the_controller_stops(bed: Bed) -> None:
     await asyncio.gather(bed.task, return_exceptions=True)
     assert bed.has("a") == VIP
     assert bed.speaker("a").closed
-
-
-SCRIPT = """
-import sys
-with open(sys.argv[1], "a") as out:
-    print("start", file=out, flush=True)
-    for line in sys.stdin:
-        print(line.strip(), file=out, flush=True)
-        if "192.0.2.9" in line:
-            sys.exit(3)
-    print("end", file=out, flush=True)
-"""
-
-
-async def test_a_program_is_told_line_by_line(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    bgp = Bgp(local_as=65001, program=(sys.executable, "-c", SCRIPT, str(out)))
-    program = Program(bgp, INTERFACES)
-    first, spare = ip_network("203.0.113.80/32"), ip_network("10.8.0.101/32")
-    assert await program.tell(Plan(frozenset({first}), frozenset({spare})))
-    assert not await program.tell(Plan(frozenset({first}), frozenset({spare})))
-    assert await program.tell(Plan(frozenset({first}), graceful=True))
-
-    def lines() -> list[object]:
-        text = out.read_text().splitlines() if out.exists() else []
-        return [json.loads(line) if line.startswith("{") else line for line in text]
-
-    hops = ["198.51.100.11"]
-    spare_said = {"announce": str(spare), "next_hops": hops, "prepend": 2, "graceful_shutdown": False}
-    said = {"announce": str(first), "next_hops": hops, "prepend": 0, "graceful_shutdown": False}
-    wanted = ["start", spare_said, said, {"withdraw": str(spare)}, said | {"graceful_shutdown": True}]
-    await until(lambda: lines() == wanted)
-    await program.close()
-    await until(lambda: lines() == [*wanted, "end"])
-
-
-async def test_a_program_that_ends_is_started_anew_and_told_everything(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    program = Program(Bgp(local_as=65001, program=(sys.executable, "-c", SCRIPT, str(out))), INTERFACES)
-    plan = Plan(frozenset({ip_network("192.0.2.9/32")}))
-    assert await program.tell(plan)
-    process = program._process
-    assert process is not None
-    await process.wait()
-    with pytest.raises(SpeakerError, match="ended with 3, and is started anew"):
-        await program.tell(plan)
-    assert await program.tell(plan)
-    await until(lambda: out.read_text().count('"announce"') == 2)
-    await program.close()
-
-
-FAKE = """
-import sys
-path, lines = sys.argv[1], sys.stdin.read()
-with open(path, "a") as out:
-    out.write(lines.replace("show running-config", "").replace("show bgp summary json", "").strip())
-if "show" in lines:
-    print("router bgp 65001" if "router" in open(path).read() else "")
-    print(" no bgp network import-check" if "import-check" in open(path).read() else "")
-    print("end")
-    print("{}")
-"""
-
-
-async def test_a_line_that_frr_does_not_show_is_told_once(tmp_path: Path) -> None:
-    """Which it may know by default: "frr defaults datacenter" has others than "traditional"."""
-    out = tmp_path / "out"
-    out.touch()
-    frr = speaker.Frr(Bgp(local_as=65001, prepend=0, vtysh=(sys.executable, "-c", FAKE, str(out))), INTERFACES)
-    assert await frr.tell(NOTHING)
-    await frr.look()
-    for _ in range(3):
-        assert not await frr.tell(NOTHING)
-        await frr.look()
-    assert out.read_text().count("ebgp-requires-policy") == 1
-    out.write_text("")
-    await frr.look()
-    assert await frr.tell(NOTHING)
-    assert out.read_text().count("ebgp-requires-policy") == 1
-
-
-async def test_a_command_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speaker, "PATIENCE", 60.0)
-    with pytest.raises(SpeakerError, match="/nowhere: No such file"):
-        await Program(Bgp(local_as=1, program=("/nowhere",)), INTERFACES).tell(NOTHING)
-    with pytest.raises(SpeakerError, match="/nowhere: No such file"):
-        await speaker.Frr(Bgp(local_as=1, vtysh=("/nowhere",)), INTERFACES).tell(NOTHING)
-    false = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "echo no daemon >&2; exit 1")), INTERFACES)
-    with pytest.raises(SpeakerError, match="ended with 1: no daemon"):
-        await false.tell(NOTHING)
-    refuses = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "cat >/dev/null; echo '% BGP is already running'")), ())
-    with pytest.raises(SpeakerError, match="FRR says: BGP is already running"):
-        await refuses.tell(NOTHING)
-    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
-    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
-        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)

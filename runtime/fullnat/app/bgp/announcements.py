@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NoReturn
 
+from fullnat.app.bgp.command import SpeakerError
 from fullnat.app.bgp.plan import Plan, State, plan
-from fullnat.app.bgp.speaker import Speaker, SpeakerError, speaker
+from fullnat.app.bgp.speaker import Speaker, speaker
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.shown import NotNow
 from fullnat.app.ports import Core
@@ -58,7 +59,7 @@ class _Announced:
 
 class Announcements:
     """``forwards`` says of a switch whether it is to be announced at all, and ``keeps`` whether it goes on as the
-    controller before has left it."""
+    controller before has left it; ``others`` whether another controller has any of them, and so the say."""
 
     def __init__(
         self,
@@ -67,16 +68,19 @@ class Announcements:
         remembered: Remembered,
         forwards: Callable[[str], bool],
         keeps: Callable[[str], bool],
+        others: Callable[[], bool],
     ) -> None:
         self._core = core
         self._remembered = remembered
         self._forwards = forwards
         self._keeps = keeps
+        self._others = others
         self._count = len(switches)
         self._served: set[Address] = set()
+        self._services: set[Address] = set()
         self._is_old = True
         self._began = self._forwarded = monotonic()
-        """When it began, and when any switch forwarded last."""
+        """When it began, or another controller had a switch last; and when any switch forwarded last."""
         self._of = {
             each.name: _Announced(each.name, number, each.bgp, speaker(each.bgp, each.interfaces))
             for number, each in enumerate(switches)
@@ -91,7 +95,7 @@ class Announcements:
         """A switch forwards no more, or is another controller's to announce (``taken``)."""
         if (each := self._of.get(name)) is not None:
             if taken:
-                each.state = State.UNKNOWN
+                each.state, self._began = State.UNKNOWN, monotonic()
             self._judge(each)
 
     async def run(self) -> NoReturn:
@@ -178,7 +182,10 @@ class Announcements:
             if self._is_old or monotonic() - looked >= LOOK:
                 looked, self._is_old = monotonic(), False
                 before, self._served = self._served, self._core.served()
+                self._services = self._core.served(alone=False)
                 is_new = self._served != before
+            if self._others():
+                self._began = monotonic()
             if any(map(self._forwards, self._of)):
                 self._forwarded = monotonic()
             for each in self._of.values():
@@ -222,4 +229,4 @@ class Announcements:
 
     def _plan(self, each: _Announced) -> Plan:
         local = (view.address for view in self._core.local_addresses())
-        return plan(each.state, self._served, local, each.number, self._count)
+        return plan(each.state, self._served, local, each.number, self._count, self._services)

@@ -78,6 +78,24 @@ def changes(bgp: Bgp, want: Sequence[Line], there: Iterable[Line]) -> list[tuple
     return [(line[:-1], f"no {line[-1].partition(' route-map ')[0]}") for line in surplus] + missing
 
 
+def lost(bgp: Bgp, told: Iterable[Line], there: Iterable[Line]) -> str:
+    """A line that was told, and is to be shown if it was taken."""
+    have = {_what(line) for line in there}
+    router = (f"router bgp {bgp.local_as}",)
+    if router not in have:
+        return router[0]
+    return next((line[-1] for line in sorted(told) if _is_ours(line) and _what(line) not in have), "")
+
+
+def defaults(told: Iterable[Line], there: Iterable[Line]) -> frozenset[Line]:
+    """The lines among those that FRR does not show, as it knows them anyway. What is to be announced, or no more, never
+    is one."""
+    shown = frozenset(there)
+    return frozenset(
+        line for line in told if line not in shown and not _is_ours((*line[:-1], line[-1].removeprefix("no ")))
+    )
+
+
 def _what(line: Line) -> Line:
     """A network whatever is said of it, because it is said again."""
     return (*line[:-1], line[-1].partition(" route-map ")[0]) if line[-1].startswith("network ") else line
@@ -107,6 +125,6 @@ def sessions(text: str, bgp: Bgp) -> dict[str, bool]:
         for family in families.values():
             for address, peer in family.get("peers", {}).items():
                 up[address] = peer.get("state") == "Established"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         up = {}
     return {str(each.address): up.get(str(each.address), False) for each in bgp.neighbors}

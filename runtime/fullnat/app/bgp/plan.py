@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -32,19 +32,31 @@ class Plan:
     spare: frozenset[IpNetwork] = frozenset()
     graceful: bool = False
     """The switch is about to go."""
+    absent: frozenset[IpNetwork] = field(default=frozenset(), compare=False)
+    """What is not to be announced, and whoever spoke for the switch before may have: for speakers that cannot be asked
+    what they have."""
 
 
 NOTHING = Plan()
 
 
-def plan(state: State, virtual: Iterable[Address], local: Iterable[Address], number: int, switches: int) -> Plan:
-    """Of the switch of this ``number``, from 0, of so many."""
+def plan(
+    state: State,
+    virtual: Iterable[Address],
+    local: Iterable[Address],
+    number: int,
+    switches: int,
+    services: Iterable[Address] = (),
+) -> Plan:
+    """Of the switch of this ``number``, from 0, of so many. ``virtual`` are the addresses of ``services`` that have a
+    server."""
+    addresses, served = list(local), list(virtual)
+    every = _hosts([*addresses, *served, *services])
     if state not in (State.ANNOUNCING, State.DRAINING):
-        return NOTHING
-    addresses = list(local)
-    own = [each for each in addresses if home(each, switches) == number]
-    others = [each for each in addresses if home(each, switches) != number]
-    return Plan(_hosts([*virtual, *own]), _hosts(others), state is State.DRAINING)
+        return Plan(absent=every)
+    own = _hosts([*served, *(each for each in addresses if home(each, switches) == number)])
+    others = _hosts(each for each in addresses if home(each, switches) != number)
+    return Plan(own, others, state is State.DRAINING, every - own - others)
 
 
 def _hosts(addresses: Iterable[Address]) -> frozenset[IPv4Network | IPv6Network]:

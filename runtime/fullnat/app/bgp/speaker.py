@@ -10,18 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from fullnat.app.bgp import frr
+from fullnat.app.bgp.command import PATIENCE, SpeakerError, run
 from fullnat.app.bgp.plan import NOTHING, Plan
 from fullnat.config.bgp import Bgp
 from fullnat.config.model import Interface, IpNetwork
 
-PATIENCE = 5.0
-"""Seconds that vtysh may take, by ssh as well."""
 ENDING = 1.0
 """Seconds that a program has from the end of its input."""
 
 
-class SpeakerError(Exception):
-    """The speaker does not do what it is told; the message says why."""
+_SHOW = "show running-config\nshow bgp summary json\n"
 
 
 class Speaker(Protocol):
@@ -48,9 +46,8 @@ class Frr:
         self._interfaces = interfaces
         self._there: list[frr.Line] | None = None
         """As far as known; None: it has to be asked."""
-        self._told: frozenset[frr.Line] = frozenset()
-        """Lines of the last commands: those that it does not show then are its defaults."""
         self._silent: frozenset[frr.Line] = frozenset()
+        """Lines that it was told and does not show: they are its defaults."""
 
     async def tell(self, plan: Plan) -> bool:
         if self._there is None:
@@ -60,46 +57,34 @@ class Frr:
         told = frozenset((*above, line) for above, line in changes)
         if told <= self._silent:
             return False
-        self._there, self._told = None, told
-        said = await self._vtysh(frr.commands(changes))
+        self._there = None
+        said = await run(self._bgp.vtysh, frr.commands(changes) + _SHOW)
         if trouble := [line for line in said.splitlines() if line.startswith("%")]:
             raise SpeakerError(f"FRR says: {trouble[0].lstrip('% ')}")
+        there = self._see(said)
+        if lost := frr.lost(self._bgp, told, there):
+            self._there = None
+            raise SpeakerError(f"{' '.join(self._bgp.vtysh)} was told, and does not show: {lost}")
+        self._silent = frr.defaults(told, there)
         return True
 
     async def look(self) -> None:
         self._there = None
-        said = await self._vtysh("show running-config\nshow bgp summary json\n")
-        text, brace, shown = said.partition("\n{")
-        self._there = frr.found(text)
-        if self._told:
-            self._silent, self._told = self._told - frozenset(self._there), frozenset()
-        self.sessions = frr.sessions(brace.strip() + shown, self._bgp)
+        self._see(await run(self._bgp.vtysh, _SHOW))
 
     async def close(self) -> None:
         """FRR goes on."""
 
-    async def _vtysh(self, lines: str) -> str:
-        command = self._bgp.vtysh
-        try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-        except OSError as error:
-            raise SpeakerError(f"{command[0]}: {error.strerror}") from None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                out, err = await process.communicate(lines.encode())
-        except TimeoutError:
-            raise SpeakerError(f"{' '.join(command)} takes longer than {PATIENCE:g} s") from None
-        finally:
-            await _end(process)
-        if process.returncode != 0:
-            said = (err or out).decode(errors="replace").strip().splitlines() or ["no word"]
-            raise SpeakerError(f"{' '.join(command)} ended with {process.returncode}: {said[-1]}")
-        return out.decode(errors="replace")
+    def _see(self, said: str) -> list[frr.Line]:
+        text, brace, shown = said.partition("\n{")
+        self._there = frr.found(text)
+        self.sessions = frr.sessions(brace.strip() + shown, self._bgp)
+        return self._there
 
 
 class Program:
     """Gets ``{"announce": PREFIX, "next_hops": [...], "prepend": N, "graceful_shutdown": BOOL}`` and ``{"withdraw":
-    PREFIX}``; all announcements again whenever it is started, as it is when it has ended."""
+    PREFIX}``; all announcements and withdrawals again whenever it is started, as it is when it has ended."""
 
     def __init__(self, bgp: Bgp, interfaces: tuple[Interface, ...]) -> None:
         self.sessions: dict[str, bool] = {}
@@ -107,9 +92,15 @@ class Program:
         self._own = [own.ip for interface in interfaces for own in interface.addresses]
         self._process: Process | None = None
         self._told = NOTHING
+        self._left: frozenset[IpNetwork] = frozenset()
+        """What programs that have ended may have had announced, which stays."""
+        self._is_new = True
+        """It was told nothing yet."""
 
     async def tell(self, plan: Plan) -> bool:
         await self.look()
+        if self._is_new:
+            self._left |= plan.absent
         lines = list(self._lines(plan))
         process = self._process
         if not lines or process is None or process.stdin is None:
@@ -121,13 +112,15 @@ class Program:
         except (OSError, TimeoutError):
             await self.close()
             raise SpeakerError(f"{self._bgp.program[0]} does not read what it is told, and is started anew") from None
-        self._told = plan
+        self._told, self._left, self._is_new = plan, frozenset(), False
         return True
 
     async def look(self) -> None:
         if self._process is not None and self._process.returncode is None:
             return
-        ended, self._process, self._told = self._process, None, NOTHING
+        ended, self._process = self._process, None
+        self._left |= self._by_prefix(self._told).keys()
+        self._told, self._is_new = NOTHING, True
         try:
             self._process = await asyncio.create_subprocess_exec(*self._bgp.program, stdin=PIPE, stdout=DEVNULL)
         except OSError as error:
@@ -149,7 +142,7 @@ class Program:
     def _lines(self, plan: Plan) -> Iterator[str]:
         """From what it was told to ``plan``."""
         before, after = self._by_prefix(self._told), self._by_prefix(plan)
-        for prefix in _ordered(before.keys() - after.keys()):
+        for prefix in _ordered((before.keys() | self._left) - after.keys()):
             yield json.dumps({"withdraw": str(prefix)})
         for prefix in _ordered(after):
             if before.get(prefix) != after[prefix]:

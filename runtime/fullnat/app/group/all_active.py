@@ -224,6 +224,10 @@ class AllActive(SwitchGroup):
         member = self.members[name]
         return member.session is not None and member.has_gate
 
+    def has_others(self) -> bool:
+        """Whether another controller has any of them."""
+        return any(each.owner.stands_by for each in self.members.values())
+
     def counting(self) -> list[Member]:
         return [each for each in self.members.values() if each.network is not None]
 

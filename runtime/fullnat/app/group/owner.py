@@ -44,7 +44,9 @@ class GroupOwner:
             group = AllActive(runner, remembered, patience, cpu_port, [each.name for each in switches])
             self.group: SwitchGroup = group
             if any(each.bgp is not None for each in switches):
-                self.announcements = Announcements(runner.core, switches, remembered, group.forwards, group.keeps)
+                self.announcements = Announcements(
+                    runner.core, switches, remembered, group.forwards, group.keeps, group.has_others
+                )
                 runner.on_change(lambda _: self._services_changed())
                 runner.on_turn(lambda _: self._services_changed())
                 group.announcements = self.announcements
