@@ -7,7 +7,7 @@ from fullnat.config.model import ServerSettings
 from fullnat.core.balancing.server_ids import ServerEntry, ServerIds, ServerKey
 from fullnat.core.declared.commands import AddServer
 from fullnat.core.declared.modes import Mode
-from fullnat.core.interface import THE_SWITCH, Event, Op, Outcome, SwitchDown
+from fullnat.core.interface import Op, Outcome, SwitchDown
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
@@ -181,30 +181,6 @@ def test_without_a_free_id_a_server_gets_no_sessions_until_there_is_one() -> Non
     rig.advance(200)
     rig.advance(5)
     assert opened(rig, 41000).server == SERVER2
-
-
-def test_a_server_is_written_before_sessions_that_come_together_with_its_id() -> None:
-    rig = Rig(config(BOTH), server_ids=1)
-    opened(rig)
-    rig.reconfigure(config(virtual(real_servers=(SECOND,))))
-    ports = iter(range(41000, 41020))
-
-    def send(event: Event) -> None:
-        """A client begins before it is asked what comes of ``event``."""
-        rig.execute(rig.controller.handle(event, rig.now, THE_SWITCH))
-        port = next(ports, None)
-        if port is not None:
-            rig.execute(rig.controller.handle(syn(port), rig.now, THE_SWITCH))
-        rig.execute(rig.controller.conclude(rig.now))
-
-    rig.send = send  # type: ignore[method-assign]
-    rig.advance(200)
-    rig.advance(5)
-    written = [entry for op, entry in rig.switch.log_of_updates if op is Op.INSERT]
-    sessions = [entry for entry in written if isinstance(entry, SessionEntry) and entry.server == SERVER2]
-    server = next(entry for entry in written if isinstance(entry, ServerIn) and entry.address == SERVER2)
-    assert len(sessions) > 1
-    assert written.index(server) < written.index(sessions[0])
 
 
 def test_refused_flags_leave_the_server_in_use_and_are_tried_again() -> None:
