@@ -22,7 +22,7 @@ from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.config.switches import apart
 from fullnat.core.declared.commands import Command, CommandError
 from fullnat.core.declared.model import Model
-from fullnat.words import counted
+from fullnat.words import counted, quoted
 
 _LOGGER = logging.getLogger(__name__)
 TOLD = 20
@@ -163,7 +163,7 @@ class Changes:
             if self._group is None or (remove is not None and len(running) == 1):
                 raise Refused("it is the last one" if running else "there is one switch, where the command line says")
             if remove is not None and remove not in [each.name for each in running]:
-                raise Refused(f"there is no switch {remove}")
+                raise Refused(f"there is no switch {quoted(remove)}")
             stay = [each for each in running if each.name != remove]
             if add is not None:
                 stay.append(add)

@@ -179,6 +179,10 @@ async def test_a_drain_is_graceful_first_and_is_remembered(bed: Bed, tmp_path: P
         bed.bgp.drain("b", drains=True)
     with pytest.raises(NotNow, match="no switch c"):
         bed.bgp.drain("c", drains=True)
+    with pytest.raises(NotNow, match=r"^there is no switch 'x{40}\.\.\.' with"):
+        bed.bgp.drain("x" * 1_000_000, drains=True)
+    with pytest.raises(NotNow, match=r"^there is no switch '\\x1b\[2J\\n' with"):
+        bed.bgp.drain("\x1b[2J\n", drains=True)
     assert bed.bgp.drain("a", drains=False) == "announcing"
     await until(lambda: bed.has("a") == VIP)
     assert OnDisk(tmp_path).drained == set()

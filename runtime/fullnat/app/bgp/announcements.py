@@ -19,6 +19,7 @@ from fullnat.app.shown import Json
 from fullnat.config.bgp import Bgp
 from fullnat.config.servers import SwitchSettings
 from fullnat.net.flow import Address
+from fullnat.words import quoted
 
 GLANCE = 0.05
 """Seconds between two looks at which switches forward."""
@@ -132,7 +133,7 @@ class Announcements:
         """Take ``name`` out of service, or back; its state. Raises NotNow."""
         each = self._of.get(name)
         if each is None:
-            raise NotNow(f"there is no switch {name} with a section [switch.bgp]")
+            raise NotNow(f"there is no switch {quoted(name)} with a section [switch.bgp]")
         if drains and not any(other is not each and other.state is State.ANNOUNCING for other in self._of.values()):
             raise NotNow(f"no other switch is announced: without {name} nothing would be served")
         if drains and each.drained_at is None:

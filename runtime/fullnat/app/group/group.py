@@ -31,6 +31,7 @@ from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.tables.table import Entry
+from fullnat.words import quoted
 
 TICK = 0.1
 """Seconds between two looks at whether one is to begin."""
@@ -324,7 +325,7 @@ class SwitchGroup:
         """Have ``name`` forward in the place of the one that does; whose name is returned. Raises NotNow."""
         member, before = self.members.get(name), self.active
         if member is None:
-            raise NotNow(f"there is no switch {name}, but {', '.join(self.members)}")
+            raise NotNow(f"there is no switch {quoted(name)}, but {', '.join(self.members)}")
         if member is before:
             raise NotNow(f"switch {name} is active already")
         if member.is_mute:
