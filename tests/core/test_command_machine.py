@@ -6,8 +6,10 @@ from __future__ import annotations
 import copy
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from fullnat.config.diff import diff
+from fullnat.config import file
+from fullnat.config.diff import diff, model_of
 from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
+from fullnat.config.written.model import text_of
 from fullnat.core.declared import commands as c
 from fullnat.core.declared.commands import Command, CommandError, ServiceKey
 from fullnat.core.declared.draft import Draft
@@ -98,6 +100,7 @@ class Commanded(RuleBasedStateMachine):
             self.rig.apply(*batch)
         except CommandError:
             assert self.rig.controller.model == before, "all or nothing"
+        self.what_runs_is_read_back()
         if self.is_up:
             self.rig.settle()
             self.what_is_configured_is_there()
@@ -121,6 +124,11 @@ class Commanded(RuleBasedStateMachine):
         else:
             self.rig.up()
         self.is_up = not self.is_up
+
+    def what_runs_is_read_back(self) -> None:
+        """By the controllers that share it."""
+        model = self.rig.controller.model
+        assert diff(model, model_of(file.parse(text_of(model), runs=True))) == []
 
     def at_once(self) -> set[Entry]:
         """What an empty switch gets when all is loaded at once."""

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config, Interface, StaticRoute, VirtualServer
+from fullnat.core.balancing.health import Verdict
 from fullnat.core.controller import Controller
 from fullnat.core.declared.commands import AddInterface, CommandError
 from fullnat.core.interface import (
@@ -27,7 +28,7 @@ from fullnat.core.interface import (
 )
 from fullnat.core.network.switch_network import is_of_network
 from fullnat.core.session.pool import home
-from fullnat.net.flow import address
+from fullnat.net.flow import Endpoint, address
 from fullnat.net.vlan import at_switch
 from fullnat.p4constants import PuntReason
 from fullnat.tables.own_address import OwnAddress
@@ -237,6 +238,22 @@ def test_the_served_addresses_are_those_of_living_servers(rig: Rig) -> None:
     assert rig.core.served() == {VIP}
     changed = replace(rig.config, virtual_servers=(replace(SERVICE, real_servers=(real("10.9.0.11", weight=0),)),))
     rig.execute(rig.core.apply(diff(rig.core.model, model_of(changed)), rig.now))
+    assert rig.core.served() == set()
+
+
+def test_the_address_of_sessions_that_go_on_is_served_until_they_end(rig: Rig) -> None:
+    """Their server is only to have no new ones; one that is down has none that go on."""
+    rig.up(THE_SWITCH, LEFT, RIGHT)
+    event = syn(40001, vip=VIP)
+    rig.send(THE_SWITCH, event._replace(ingress_port=at_switch(event.ingress_port, 1)))
+    rig.settle()
+    changed = replace(rig.config, virtual_servers=(replace(SERVICE, real_servers=(real("10.9.0.11", weight=0),)),))
+    rig.execute(rig.core.apply(diff(rig.core.model, model_of(changed)), rig.now))
+    rig.settle()
+    assert rig.core.served() == {VIP}
+    key = 6, Endpoint(VIP, 80)
+    server = next(iter(rig.core.model.services[key].servers))
+    rig.execute(rig.core.judge(Verdict(key, server, healthy=False), rig.now))
     assert rig.core.served() == set()
 
 

@@ -53,7 +53,8 @@ def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllAc
     assert "to the controller: SERVICE_SYN" in stack.command("trace", "tcp 10.10.0.1:4000 > 10.9.0.1:80 SYN")
     told = report(world.start_load("c1", n=100, c=20))
     assert_all_good(told, 100)
-    assert {each["state"] for each in stack.sessions()} <= {"CLOSE", "TIME_WAIT", "NONE"}
+    ended = {"CLOSE", "TIME_WAIT", "NONE"}
+    poll(lambda: {each["state"] for each in stack.sessions()} <= ended, 10, "all sessions have ended")
     world.drained()
 
 

@@ -149,7 +149,7 @@ class Changes:
     async def adopt(self, text: str, name: str) -> None:
         """Run what another controller runs. Raises ConfigError, and then nothing has changed."""
         async with self._one_at_a_time:
-            config = await asyncio.to_thread(file.parse, text, name, self._target, self._switches)
+            config = await asyncio.to_thread(file.parse, text, name, self._target, self._switches, runs=True)
             changes = await asyncio.to_thread(lambda: described(diff(self.model, model_of(config)), self.model))
             self._runner.reconfigure(config)
             self._taken(config)

@@ -138,7 +138,8 @@ def configured(options: Options, storage: Storage) -> Config:
     shared = storage.config_text()
     if shared is None:
         return own
-    return replace(file.parse(shared, storage.config_name, options.target, own.switches), switches=own.switches)
+    running = file.parse(shared, storage.config_name, options.target, own.switches, runs=True)
+    return replace(running, switches=own.switches)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:

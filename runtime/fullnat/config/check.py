@@ -38,9 +38,9 @@ from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
 
 
-def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
+def check(config: Config, problems: Problems, cpu_port: int | None = None, *, runs: bool = False) -> None:
     """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
-    is known."""
+    is known. One that ``runs`` may be as commands have left it, between two of them."""
     views = networks(config)
     for where, view in views:
         _check_interfaces(view, problems, cpu_port, where)
@@ -54,6 +54,8 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
         key = "address" if server.fwmark is None else "fwmark"
         services.see((server.protocol, server.endpoint), where, key, f"{server.protocol} {server.endpoint}")
         _check_virtual_server(views[0][1], server, where, wrong, problems)
+        if not runs:
+            _check_has_local(server, where, problems)
         if all_forward(config.switches):
             _check_on_all(views, server, where, wrong, problems)
 
@@ -138,6 +140,12 @@ def _check_syn_proxy(server: VirtualServer, protocol: Protocol, where: Where, pr
     )
 
 
+def _check_has_local(server: VirtualServer, where: Where, problems: Problems) -> None:
+    modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
+    if server.sessions and not server.local_addresses and any(mode.has_own_numbers for mode in modes):
+        problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+
+
 def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
@@ -153,9 +161,6 @@ def _check_virtual_server(
         problems.add(where, key, said)
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
-    modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
-    if server.sessions and not server.local_addresses and any(mode.has_own_numbers for mode in modes):
-        problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     for key, said in objections(server):
         problems.add(where, key, said)
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))

@@ -80,8 +80,16 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     return parse(text, str(path), target)
 
 
-def parse(text: str, name: str = "<config>", target: str = V1MODEL, members: tuple[SwitchSettings, ...] = ()) -> Config:
-    """As :func:`load`, of a text; ``name`` is for messages. ``members`` are the switches of a text that names none."""
+def parse(
+    text: str,
+    name: str = "<config>",
+    target: str = V1MODEL,
+    members: tuple[SwitchSettings, ...] = (),
+    *,
+    runs: bool = False,
+) -> Config:
+    """As :func:`load`, of a text; ``name`` is for messages. ``members`` are the switches of a text that names none.
+    ``runs``: a controller runs it, as commands have left it."""
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -91,7 +99,7 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL, members: tup
         grammar = hints.grammar(text, KEEPALIVED)
         message = f"{locate.syntax_error(name, text, str(error))}{grammar}"
         raise ConfigError([message], holds_back=True) from None
-    return of_document(document, Problems(locate.Locator(text, name)), target, members=members)
+    return of_document(document, Problems(locate.Locator(text, name)), target, members=members, runs=runs)
 
 
 def of_document(
@@ -100,13 +108,15 @@ def of_document(
     target: str = V1MODEL,
     vain: tuple[str, ...] = (),
     members: tuple[SwitchSettings, ...] = (),
+    *,
+    runs: bool = False,
 ) -> Config:
     """The configuration that ``document`` says, if ``problems`` has none so far; ``vain`` is what it says in vain.
     Raises ConfigError with all there are."""
     config = _config(document, problems, members)
     if config is not None:
         config = replace(config, vain=vain)
-        check.check(config, problems, CPU_PORTS[target])
+        check.check(config, problems, CPU_PORTS[target], runs=runs)
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)

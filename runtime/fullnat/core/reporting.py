@@ -46,10 +46,10 @@ class Reporting:
         return self._networks.is_open(switch)
 
     def served(self, *, alone: bool = True) -> set[Address]:
-        """Virtual addresses that have a service with a server that is to have new sessions; or all, if not these
-        ``alone``."""
+        """Virtual addresses that have a service with a server that is to have new sessions, or is well and has some
+        still; or all, if not these ``alone``."""
         of = (service for service in self._store.services if service.configured)
-        alive = (each for each in of if not alone or any(server.wanted for server in each.servers.values()))
+        alive = (each for each in of if not alone or any(server.is_of_use for server in each.servers.values()))
         return {each for service in alive for each in virtual_addresses(service.key, service.matches)}
 
     def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:

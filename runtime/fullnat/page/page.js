@@ -159,10 +159,10 @@ function showTotals() {
 /** The last values of a counter, as often as they were read. */
 const lately = (name, value) => (state.isFresh ? history(name, value) : past(name));
 
-function cells(heading, counters) {
+function cells(heading, counters, none = "None.") {
   const rows = Object.entries(counters ?? {}).map(([name, cell]) => ({ name, packets: Number(cell.packets ?? 0), bytes: Number(cell.bytes ?? 0) }));
   const seen = rows.filter((row) => row.packets).sort((one, other) => other.packets - one.packets);
-  if (!seen.length) return element("p", { class: "quiet" }, "None.");
+  if (!seen.length) return none && element("p", { class: "quiet" }, none);
   return element("div", { class: "card" }, table([
     [heading, "", (row) => row.name],
     number("Packets", (row) => whole(row.packets)),
@@ -207,7 +207,7 @@ function showRest() {
     number("Times exhausted", (local) => whole(local.exhausted)),
     ["", "", (local) => local.draining ? badge("draining", "warn") : null],
   ], addresses)) : element("p", { class: "quiet" }, "None."));
-  byId("drops").replaceChildren(cells("Reason", stats.drops), cells("SYN cookies", stats.cookies), limited(stats.controller), talkers());
+  byId("drops").replaceChildren(cells("Reason", stats.drops), cells("SYN cookies", stats.cookies, ""), limited(stats.controller), talkers());
   const counted = [["updates", "updates written"], ["failed_updates", "updates refused"], ["packet_outs", "packet-outs"],
     ["connects", "connects to the switch"], ["pipeline_pushes", "times that the program was pushed"]];
   const group = (stats.switches ?? []).length > 1 ? [element("div", { class: "card" }, table([
@@ -225,7 +225,7 @@ function showRest() {
   ], stats.switches))] : [];
   byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
     ["Counter", "", ([, words]) => words], number("Times", ([name]) => whole(machine[name])),
-  ], counted)), cells("To the controller", stats.punts));
+  ], counted)), cells("To the controller", stats.punts, ""));
 }
 
 // ---- sessions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import NoReturn
 
@@ -18,7 +18,7 @@ from fullnat.app.ports import Core
 from fullnat.app.shown import Json
 from fullnat.config.bgp import Bgp
 from fullnat.config.servers import SwitchSettings
-from fullnat.net.flow import Address
+from fullnat.net.flow import Address, text
 from fullnat.words import quoted
 
 GLANCE = 0.05
@@ -33,6 +33,8 @@ RETRY = 1.0
 WITHDRAWAL = 2.0
 """Seconds that a switch that is to be closed waits for its withdrawal; a speaker that does not answer speaks to nobody,
 as a rule."""
+NAMED = 3
+"""Addresses that a line of the log names."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -185,6 +187,8 @@ class Announcements:
                 before, self._served = self._served, self._core.served()
                 self._services = self._core.served(alone=False)
                 is_new = self._served != before
+                _tell("announced", self._served - before)
+                _tell("announced no more: no server of theirs lives", before - self._served)
             if self._others():
                 self._began = monotonic()
             if any(map(self._forwards, self._of)):
@@ -231,3 +235,11 @@ class Announcements:
     def _plan(self, each: _Announced) -> Plan:
         local = (view.address for view in self._core.local_addresses())
         return plan(each.state, self._served, local, each.number, self._count, self._services)
+
+
+def _tell(what: str, addresses: Collection[Address]) -> None:
+    """Of many addresses the first ones."""
+    if addresses:
+        names = ", ".join(text(each) for each in sorted(addresses)[:NAMED])
+        more = f" and {len(addresses) - NAMED} more" if len(addresses) > NAMED else ""
+        _LOGGER.info("virtual addresses %s: %s%s", what, names, more)

@@ -8,6 +8,7 @@ them. A packet-out leaves by the switch whose packet it answers; when a switch g
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from fullnat.app.bgp.announcements import Announcements
 from fullnat.app.group import gate
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.ledger import Ledger
-from fullnat.app.group.member import Member, Role
+from fullnat.app.group.member import Member, Role, Takeover
 from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
@@ -44,6 +45,8 @@ PATIENCE = 0.1
 7 s; meanwhile packets that meet it too early are sent again."""
 FIXED = "switches that each have a network of their own are those that the controller has started with"
 _MISSES = (PuntReason.NO_SESSION, PuntReason.LATE_ANSWER)
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class _Wait:
@@ -211,6 +214,10 @@ class AllActive(SwitchGroup):
         if member.session is not None and member.network is not None:
             self._close_network(member, member.trouble)
             member.session.spawn(self._close(member, member.session))
+
+    def _took_over(self, member: Member, takeover: Takeover) -> None:
+        """It has forwarded before; entries are written to it first now."""
+        _LOGGER.warning("a switch of the group is gone, and the others go on: %s", takeover.why)
 
     def forwards(self, name: str) -> bool:
         """Whether the switch holds everything, and its gate; one whose data plane is mute does not if another does."""

@@ -309,17 +309,20 @@ class SwitchGroup:
         await gate.put(session.client, self._ledger.gate())
         session.take_over(outgoing)
         self.moving = False
-        member.takeover = Takeover(why, monotonic(), monotonic() - began)
-        member.takeovers += 1
+        self._took_over(member, Takeover(why, monotonic(), monotonic() - began))
         self.runner.tell(outgoing, Moved())
         self.runner.wake()
-        _LOGGER.warning("switch %s is active, after %.3f s: %s", member.name, member.takeover.took, why)
         self._tell()
         for pause in ANNOUNCEMENTS:
             await asyncio.sleep(pause)
             if self.active is not member:
                 return
             self.runner.tell(outgoing, Moved(again=True))
+
+    def _took_over(self, member: Member, takeover: Takeover) -> None:
+        member.takeover = takeover
+        member.takeovers += 1
+        _LOGGER.warning("switch %s is active, after %.3f s: %s", member.name, takeover.took, takeover.why)
 
     async def activate(self, name: str) -> str:
         """Have ``name`` forward in the place of the one that does; whose name is returned. Raises NotNow."""

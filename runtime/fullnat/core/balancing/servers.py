@@ -159,6 +159,11 @@ class Server:
         return self.is_well and self.on_duty and not self.leaving and self.share > 0
 
     @property
+    def is_of_use(self) -> bool:
+        """To a client: it is to have new sessions, or those that it has go on."""
+        return self.wanted or (self.is_well and self.sessions > 0)
+
+    @property
     def takes_new(self) -> bool:
         """A new session may go to it."""
         return self.is_open and self.effective_weight > 0
