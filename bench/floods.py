@@ -26,10 +26,10 @@ NEW = 100
 PACED = 4_000_000
 """Bytes a second of established connections, all together."""
 ESTABLISHED = 4
-TWICE = ("syn",)
-"""Kinds of which a second flood follows in the same world: it may not take any more memory."""
+TIMES = {"syn": 3}
+"""Of which kinds several floods follow each other in the same world: the last one may not take any more memory."""
 SLACK = 8_000_000
-"""Bytes that a second flood may."""
+"""Bytes that it may."""
 FROM_SERVERS = ("answer",)
 """Kinds that come from where the real servers are, to a local address."""
 TO = {"scan": "10.2.0.200", "answer": str(standard.LOCAL_ADDRESSES[0]), "arp": str(standard.CLIENT_GATEWAY.ip)}
@@ -56,14 +56,14 @@ class Flooded:
     """Sessions that are left over afterwards."""
     grown: int
     """Bytes of memory from before to after."""
-    is_second: bool = False
-    """Another one was before it."""
+    is_last: bool = False
+    """Others were before it."""
 
     @property
     def holds(self) -> bool:
         """What a flood may cost at most."""
         enough = self.kept >= 0.95 and self.good == self.asked
-        is_flat = not self.is_second or self.grown <= SLACK
+        is_flat = not self.is_last or self.grown <= SLACK
         return enough and self.p50 < 50 and self.p99 < 1000 and not self.left and is_flat
 
 
@@ -139,11 +139,12 @@ def measured(seconds: float, tell: Callable[[str], object]) -> Iterator[Flooded]
         for proxy in ("auto", "off") if kind == "syn" else ("auto",):
             with _ours(proxy) as (everything, forwarding):
                 left = partial(settled, everything)
-                for is_second in (False, True) if kind in TWICE else (False,):
+                times = TIMES.get(kind, 1)
+                for number in range(1, times + 1):
                     tell(f"{kind} flood for {seconds:.0f} s ...")
-                    name = f"p4soft, syn_proxy = {proxy}{', once more' if is_second else ''}"
+                    name = f"p4soft, syn_proxy = {proxy}{f', time {number}' if number > 1 else ''}"
                     found = measure(everything, forwarding, name, kind, seconds, left=left)
-                    yield replace(found, is_second=is_second)
+                    yield replace(found, is_last=1 < number == times)
     if kernel.unavailable() is None:
         tell(f"syn flood of nftables for {seconds:.0f} s ...")
         with world(standard.config(), start=False) as everything:
