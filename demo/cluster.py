@@ -170,7 +170,7 @@ def show(world: World, steps: Iterator[Step], whole: Callable[[], None], console
     left = ""
     with console.status("waiting for the last sessions to end ..."):
         try:
-            world.drained(4 * ESTABLISHED)
+            world.drained()
         except TimeoutError as error:
             left = str(error)
     checks.that(not left, "no session, local port or count is left over", left)
