@@ -114,8 +114,8 @@ class World:
         return found
 
     def drained(self, timeout: float = 60.0) -> None:
-        """Wait until nothing is left over; TimeoutError tells what is. What a switch was about to tell when it was killed
-        nobody knows: such a session has the time of one that is half open."""
+        """Wait until nothing is left over; TimeoutError tells what is. What a switch was about to tell when it was
+        killed nobody knows: such a session has the time of one that is half open."""
         left: list[Json] = [{}]
 
         def empty() -> bool:
