@@ -16,7 +16,7 @@ from fullnat.app.bgp.announcements import Announcements
 from fullnat.app.group import gate
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.ledger import Ledger
-from fullnat.app.group.member import Member, Role, Takeover
+from fullnat.app.group.member import Member, Takeover
 from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
@@ -132,29 +132,15 @@ class AllActive(SwitchGroup):
 
     # what becomes of a member
 
-    async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
-        """As of any group; but one that has gone on since the controller before does so still, while it is compared.
-        Raises P4RuntimeError."""
-        member.session, member.role = session, Role.WAITING
-        member.turn += 1
-        turn = member.turn
-        if member.counts.emptied:
-            self.odometer.anew(member.name)
+    async def _meet(self, member: Member, session: SwitchSession, *, was_active: bool) -> bool:
+        """One that has gone on since the controller before does so still, while it is compared. Raises
+        P4RuntimeError."""
         member.has_gate = bool(await gate.read(session.client))
         outlived = member.name in self._outlived and not member.counts.emptied
         self._outlived.discard(member.name)
         if member.has_gate and not outlived:
             await self._close(member, session)
-        self._tell()
-        while self.active is not member and member.turn == turn:
-            if self.active is not None and self._is_whole and not self.moving:
-                await self._follow(member, session, turn)
-            elif self._may_lead(member):
-                self._leading = member
-                known = self._remembered.full
-                await session.lead(member.counts.emptied or (bool(known) and member.name not in known))
-            else:
-                await self._change()
+        return True
 
     def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
         common = tuple(entry for entry in event.entries if not is_of_network(entry))

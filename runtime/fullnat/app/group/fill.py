@@ -48,6 +48,12 @@ class Progress:
     deleted: int = 0
     began: float = 0.0
 
+    def __str__(self) -> str:
+        return (
+            f"after {monotonic() - self.began:.1f} s: {self.total} sessions, of which {self.inserted} were missing; "
+            f"{self.deleted} that it had were deleted"
+        )
+
     @property
     def share(self) -> float:
         """From 0 to 1."""

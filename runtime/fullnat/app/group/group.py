@@ -97,16 +97,12 @@ class SwitchGroup:
 
     async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
         """``member`` is there, until it is the active one. Raises P4RuntimeError."""
-        member.session, member.role, is_shut = session, Role.WAITING, was_active
+        member.session, member.role = session, Role.WAITING
         member.turn += 1
         turn = member.turn
         if member.counts.emptied:
             self.odometer.anew(member.name)
-        if self.active is not None or self._remembered.active not in (None, member.name):
-            await self._shut(session, () if was_active else None)
-            is_shut = True
-        elif self._remembered.active is None:
-            member.has_gate = bool(await gate.read(session.client))
+        is_shut = await self._meet(member, session, was_active=was_active)
         self._tell()
         while self.active is not member and member.turn == turn:
             if self.active is not None and self._is_whole and not self.moving:
@@ -120,6 +116,15 @@ class SwitchGroup:
                 await session.lead(member.counts.emptied or (bool(known) and member.name not in known))
             else:
                 await self._change()
+
+    async def _meet(self, member: Member, session: SwitchSession, *, was_active: bool) -> bool:
+        """See to the gate that ``member`` has; whether it may follow with what it has of it. Raises P4RuntimeError."""
+        if self.active is not None or self._remembered.active not in (None, member.name):
+            await self._shut(session, () if was_active else None)
+            return True
+        if self._remembered.active is None:
+            member.has_gate = bool(await gate.read(session.client))
+        return was_active
 
     async def _shut(self, session: SwitchSession, known: Sequence[Entry] | None = None) -> None:
         """Take its gate away. What it has sent with it until now has led frames to it: others hear once more whose our
@@ -209,20 +214,12 @@ class SwitchGroup:
         """It does nothing anyway."""
 
     def _filled(self, member: Member, replica: Replica) -> None:
-        progress = member.progress
         replica.is_filling = False
         member.is_full, member.role, member.trouble = True, Role.STANDBY, ""
         member.counts.emptied = False
         member.fills += 1
         self._remember()
-        _LOGGER.info(
-            "switch %s is full, after %.1f s: %d sessions, of which %d were missing; %d that it had were deleted",
-            member.name,
-            monotonic() - progress.began,
-            progress.total,
-            progress.inserted,
-            progress.deleted,
-        )
+        _LOGGER.info("switch %s is full, %s", member.name, member.progress)
         self._tell()
 
     def took(self, updates: list[Update]) -> Wait | None:
