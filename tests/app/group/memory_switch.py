@@ -74,6 +74,20 @@ class MemorySwitch(FakeSwitch):
         if self.alive and self._stream is not None:
             self._stream.put(message)
 
+    def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
+        """It runs this program, and holds nothing."""
+        self.config = request.config
+        self.pushes += 1
+        self.entries.clear()
+        self.digest_configs.clear()
+
+    def pushed(self) -> p4r.GetForwardingPipelineConfigResponse:
+        response = p4r.GetForwardingPipelineConfigResponse()
+        if self.config is None:
+            raise RpcError(9, "no forwarding pipeline config")
+        response.config.cookie.CopyFrom(self.config.cookie)
+        return response
+
     def gate_entries(self) -> list[Key]:
         return [key for key in self.entries if key[0] in self.gate_tables]
 
@@ -148,22 +162,14 @@ class MemoryTransport:
             yield p4r.ReadResponse(entities=response.entities[start : start + 7]).SerializeToString()
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
-        switch = self._switch
         self._require_life()
-        switch.config = request.config
-        switch.pushes += 1
-        switch.entries.clear()
-        switch.digest_configs.clear()
+        self._switch.push(request)
 
     async def get_pipeline(
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
         self._require_life()
-        response = p4r.GetForwardingPipelineConfigResponse()
-        if self._switch.config is None:
-            raise RpcError(9, "no forwarding pipeline config")
-        response.config.cookie.CopyFrom(self._switch.config.cookie)
-        return response
+        return self._switch.pushed()
 
     async def close(self) -> None:
         pass

@@ -146,23 +146,15 @@ class SharedTransport:
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         await self._reach()
-        switch = self._switch
-        switch.check(request)
-        switch.config = request.config
-        switch.pushes += 1
-        switch.entries.clear()
-        switch.digest_configs.clear()
+        self._switch.check(request)
+        self._switch.push(request)
 
     async def get_pipeline(
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
         await self._reach()
         self.heard += 1
-        response = p4r.GetForwardingPipelineConfigResponse()
-        if self._switch.config is None:
-            raise RpcError(9, "no forwarding pipeline config")
-        response.config.cookie.CopyFrom(self._switch.config.cookie)
-        return response
+        return self._switch.pushed()
 
     async def close(self) -> None:
         pass

@@ -17,10 +17,9 @@ from p4rt.waiting import until
 
 from .conftest import Cluster, MakeCluster
 from .several import Several
-from .test_random import Fate
+from .test_random import Fate, assert_nothing_leaks
 
 SEEDS = range(200) if os.environ.get("FULLNAT_E2E") == "full" else range(12)
-STEPS = 12
 
 
 @pytest.fixture(autouse=True)
@@ -281,25 +280,7 @@ class FateOfAll(Fate):
 async def test_nothing_leaks_and_all_forward(make: MakeCluster, seed: int) -> None:
     rng = Random(seed)
     cluster: Cluster = await started(make, "abc" if seed % 2 else "ab", seed)
-    fate = FateOfAll(cluster, rng)
-    for _ in range(STEPS):
-        await fate.step()
-    await asyncio.gather(*cluster.beside)
-    for switch in cluster.switches.values():
-        switch.refuse = lambda _update: None
-        if not switch.alive:
-            switch.revive(emptied=rng.random() < 0.5)
-    await cluster.full()
-    await cluster.connect(3)
-    await cluster.settled()
-    cluster.assert_agreed()
-    assert cluster.runner.errors == 0
-    for number in cluster.core.session_ids():
-        cluster.end(number)
-    await until(lambda: not cluster.core.session_ids())
-    await cluster.settled()
-    cluster.assert_agreed()
-    assert {local.used for local in cluster.core.local_addresses()} == {0}
+    await assert_nothing_leaks(cluster, FateOfAll(cluster, rng), rng)
 
 
 def _shown(cluster: Several) -> dict[str, dict[str, object]]:
