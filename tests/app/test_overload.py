@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from finsy.proto import p4r
 from fullnat.core.declared.commands import EditGlobals
-from fullnat.core.interface import Effect, Event, LimitPunts, PacketIn, Shed
+from fullnat.core.interface import Behind, Effect, Event, LimitPunts, PacketIn, Shed
 from fullnat.p4constants import PuntReason
 from p4rt.fake_switch import FakeSwitch
 from p4rt.waiting import until
@@ -82,6 +82,7 @@ async def test_syns_that_wait_with_a_switch_elsewhere_are_limited(
     await until(lambda: limits and limits[-1] == CONFIG.punt_rate)
     assert min(limits) < CONFIG.punt_rate
     assert sum(event.syns for event in rig.core.events if isinstance(event, Shed)) == shed
+    assert Behind() in rig.core.events, "who gives up SYNs is behind"
 
 
 async def test_the_last_limit_is_the_one_that_stays(rig: Rig) -> None:

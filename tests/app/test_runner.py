@@ -25,6 +25,7 @@ from fullnat.core.declared.commands import (
 from fullnat.core.inbox import KEPT, PATIENCE
 from fullnat.core.interface import (
     THE_SWITCH,
+    Behind,
     Effect,
     IdleNotice,
     Inject,
@@ -276,5 +277,5 @@ async def test_syns_that_have_waited_for_too_long_are_shed(
     runner.post([SYN, SYN, IdleNotice(1)])
     now[0] += PATIENCE + 0.1
     runner.post([SYN] * KEPT)
-    await until(lambda: core.seen(Shed))
-    assert core.events == [UP, IdleNotice(1), *[SYN] * KEPT, Shed(2)]
+    await until(lambda: core.seen(Behind))
+    assert core.events == [UP, IdleNotice(1), *[SYN] * KEPT, Shed(2), Behind()]

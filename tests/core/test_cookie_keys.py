@@ -10,8 +10,8 @@ import pytest
 from fullnat.config.model import ServiceSettings
 from fullnat.core.declared.commands import CommandError
 from fullnat.core.declared.modes import Mode
-from fullnat.core.interface import Behind, Op
-from fullnat.p4constants import CookieKey, ServiceFlag
+from fullnat.core.interface import Behind, Op, SessionEvents
+from fullnat.p4constants import CookieKey, Direction, ServiceFlag, SessionEvent
 from fullnat.tables.cookie_key import CookieKeyEntry
 from fullnat.tables.virtual_service import VirtualService
 
@@ -83,14 +83,24 @@ def test_auto_begins_with_half_open_sessions_and_ends_without() -> None:
     assert service.flags == ServiceFlag.COOKIES_IN_NEED
 
 
-@pytest.mark.parametrize(("half_open", "begins"), [(256, True), (255, False)])
-def test_auto_begins_when_syns_wait(half_open: int, begins: bool) -> None:
-    """As soon as they do, for the service that they are for."""
+@pytest.mark.parametrize(
+    ("half_open", "answered", "seconds", "begins"),
+    [(256, 85, 1.0, True), (256, 86, 1.0, False), (255, 0, 1.0, False), (256, 0, 0.9, False), (256, 0, 2.0, False)],
+)
+def test_auto_begins_when_syns_wait_and_nobody_answers(
+    half_open: int, answered: int, seconds: float, begins: bool
+) -> None:
+    """For the service that they are for; one that only has more clients than are served is better off without. What
+    has begun counts from the last time that SYNs waited, if that was just now."""
     rig = Rig(config(virtual(syn_proxy="auto"), virtual(syn_proxy="auto", port=81)))
     rig.settle()
-    for port in range(1000, 1000 + half_open):
+    rig.send(Behind())
+    for port in range(1000, 1000 + half_open + answered):
         rig.send(syn(port))
         rig.settle()
+    for number in sorted(rig.switch.sessions())[:answered]:
+        rig.send(SessionEvents(number, Direction.IN, SessionEvent.SYN_ACK | SessionEvent.ESTABLISHED))
+    rig.now += seconds
     rig.send(Behind())
     rig.settle()
     flags = {entry.vport: entry.flags for entry in rig.switch.of(VirtualService)}
@@ -105,9 +115,11 @@ def test_a_syn_that_waited_when_cookies_began_makes_no_session() -> None:
     switch sends later, without cookies as it seems, does."""
     rig = Rig(config(virtual(syn_proxy="auto")))
     rig.settle()
+    rig.send(Behind())
     for port in range(1000, 1256):
         rig.send(syn(port))
         rig.settle()
+    rig.now += 1.1
     rig.send(Behind())
     rig.send(syn(2000))
     rig.settle()

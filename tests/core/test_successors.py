@@ -123,17 +123,24 @@ def test_a_syn_that_came_before_its_session_is_old() -> None:
     assert proxied.injected() == []
 
 
-@pytest.mark.parametrize("came_again", [False, True])
-def test_a_syn_whose_session_is_written_for_long(came_again: bool) -> None:
-    """Its repetition is here, or it may have got a cookie: then the server is not asked, and the client says."""
-    proxied = Proxied(syn_proxy="auto")
+@pytest.mark.parametrize(("came_again", "cookies"), [(False, True), (True, True), (False, False)])
+def test_a_syn_whose_session_is_written_for_long(came_again: bool, cookies: bool) -> None:
+    """Its repetition is here, or it may have got a cookie, where there are any: then the server is not asked, and the
+    client says."""
+    proxied = Proxied(syn_proxy="auto", half_open=int(cookies))
+    proxied.send(syn(50000))
+    proxied.settle()
+    assert len(proxied.injected()) == 1
     ordinary(proxied)
     proxied.rig.now += 1.5
     if came_again:
         ordinary(proxied)
     proxied.settle()
-    assert len(proxied.injected()) == came_again
-    assert proxied.stat("cookie_syn_waited") == (not came_again)
-    if not came_again:
-        assert proxied.switch.sessions() == {}
-        proxied.begin()
+    is_asked = came_again or not cookies
+    assert len(proxied.injected()) == is_asked
+    assert proxied.stat("cookie_syn_waited") == (not is_asked)
+    assert len(proxied.switch.sessions()) == 1 + is_asked
+    if not is_asked:
+        proxied.send(proxied.from_client())
+        proxied.settle()
+        assert len(proxied.injected()) == 1, "its client says"

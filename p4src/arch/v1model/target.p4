@@ -64,8 +64,7 @@ struct target_metadata_t {
 #define ANY_COOKIES ((bit<8>)ServiceFlag.COOKIES | (bit<8>)ServiceFlag.COOKIES_IN_NEED)
 /* Of what is dropped, what a cookie may answer, or is told by. */
 #define CONCERNS_COOKIES (m.verdict.drop == (bit<8>)DropReason.BAD_COOKIE \
-        || (hdr.tcp.isValid() && hdr.tcp.syn == 1 && m.own.flags & ANY_COOKIES != 0 && !hdr.ipv4_options.isValid() \
-            && (m.verdict.drop == (bit<8>)DropReason.SYN_COOKIE || m.verdict.drop == (bit<8>)DropReason.PUNT_METER)))
+        || (m.verdict.drop == (bit<8>)DropReason.SYN_COOKIE && !hdr.ipv4_options.isValid()))
 #define TELL_SENDER \
         if (m.verdict.drop != (bit<8>)DropReason.NONE && m.verdict.punt == 0) { \
             if (CONCERNS_COOKIES) { \

@@ -44,8 +44,8 @@ OPENINGS_WAITING = 32768
 YOUNG = 1_000
 """New objects that the garbage collector looks at where nothing waits for it: 0.1 ms instead of 3 when it has to."""
 MANY_OPENINGS = 2048
-"""Of those so many are half a second's work, of which the core is told,"""
-BEHIND_INTERVAL = 0.05
+"""Of those so many are half a second's work. The core is told when there are more, or some were given up,"""
+BEHIND_INTERVAL = 0.25
 """and again after so many seconds."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class CoreRunner:
         self._inbox = Inbox(OPENINGS_WAITING)
         self._shed = (0, 0)
         """SYNs given up that the core knows of."""
+        self._is_behind = False
+        """SYNs were given up since the core was told that it is."""
         self._behind = 0.0
         """From when on the core may be told again that it is."""
         self._answers: deque[Event] = deque()
@@ -302,15 +304,17 @@ class CoreRunner:
         if switch is None:
             return
         name, now = switch.switch_id, monotonic()
-        if inbox.openings > MANY_OPENINGS and now >= self._behind:
-            self._behind = now + BEHIND_INTERVAL
-            self._feed(Behind(), now, name)
         for event in inbox.take(limit, now):
             self._feed(event, now, name)
         shed = inbox.shed, inbox.overflown
         if shed != self._shed:
             (old, old_others), self._shed = self._shed, shed
             self._feed(Shed(shed[0] - old, shed[1] - old_others), now, name)
+            self._is_behind = self._is_behind or shed[0] != old
+        if (self._is_behind or inbox.openings > MANY_OPENINGS) and now >= self._behind:
+            self._behind = now + BEHIND_INTERVAL
+            self._is_behind = False
+            self._feed(Behind(), now, name)
 
     def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1

@@ -168,7 +168,7 @@ class Controller(Reporting):
                 self._stats["syn_shed"] += event.syns
                 self._stats["packet_shed"] += event.others
             case Behind():
-                self._syn_proxies.behind()
+                self._syn_proxies.behind(now)
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SessionsFound() if self._adoption is not None:

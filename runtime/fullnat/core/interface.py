@@ -157,7 +157,7 @@ class Shed:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """More asks for new sessions than is handled soon."""
+    """More asks for new sessions than is handled soon, or has been given up. It may be told again and again."""
 
 
 @dataclass(frozen=True, slots=True)

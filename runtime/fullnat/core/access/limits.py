@@ -60,10 +60,8 @@ class Limits:
         self.rate = 0
         """Sessions that may begin in a second; 0 is any number."""
         self.answers = 0
-        """PolicyFlags: what those get who are above them."""
-        self._pace: Pace | None = None
-        self.answers = 0
         """PolicyFlags: what those get of whom it takes no more."""
+        self._pace: Pace | None = None
 
     def configure(self, settings: ServiceSettings, *, is_bounded: bool) -> None:
         """0 is no limit, but of half-open sessions where those ``is_bounded``. Of sources what begins from now on is

@@ -23,7 +23,7 @@ from fullnat.core.snat.mappings import placed
 from fullnat.core.stats import REUSED
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
-from fullnat.p4constants import PuntReason, ServiceFlag
+from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them,"""
@@ -293,7 +293,7 @@ class Admission:
         """Whether the SYN that asked for a session has waited for so long that its client has repeated it, and the
         repetition has not come here: it may have got a cookie, and the server would reset who acknowledges that."""
         has_waited = session.phase is Phase.INSTALLING and now - session.created > AGAIN and not held.came_again
-        return has_waited and bool(session.service.service_flags & ServiceFlag.COOKIES_IN_NEED)
+        return has_waited and session.service.cookies_since is not None
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         store = self._store

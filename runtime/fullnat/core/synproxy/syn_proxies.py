@@ -21,8 +21,6 @@ from fullnat.tables.table import Entry
 
 _IN_NEED = int(ServiceFlag.COOKIES_IN_NEED)
 _ANY = _IN_NEED | ServiceFlag.COOKIES
-FLOODED = 256
-"""Half-open sessions of a service for which SYNs wait."""
 OF_RATE = 2
 """Seconds of new sessions, at the rate that a service has at most, of which none is answered."""
 
@@ -65,13 +63,12 @@ class SynProxies:
         self._store.crowded.add(service)
         return True
 
-    def behind(self) -> None:
-        """More SYNs wait than are handled soon: the services that those are for have cookies before they are late."""
-        for key in self._asking:
-            service = self._store.services.by_key[key]
-            is_flooded = service.half_open >= FLOODED and service.cookies_since is None
-            if is_flooded and service.service_flags & _IN_NEED:
-                self._store.crowded.add(service)
+    def behind(self, now: float) -> None:
+        """More SYNs wait than are handled soon. Services whose clients do not answer have cookies then; others have
+        more clients than are served, and those are better off without: a cookie's connection takes more of the
+        controller than the SYN that its client repeats."""
+        asking = (self._store.services.by_key[key] for key in self._asking)
+        self._need.behind((service for service in asking if service.service_flags & _IN_NEED), now)
 
     def switch_up(self, keys: Iterable[Entry], now: float, out: list[Effect]) -> None:
         """The switch has these ``keys``."""
