@@ -136,8 +136,8 @@ def test_a_new_leader_writes_to_no_switch_while_the_one_before_may_write_to_anot
 def test_a_new_leader_that_had_to_wait_begins_with_the_switch_that_was_active(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It could write to neither before it had both: then the time to wait for the better one was over, and it began
-    with the one that came back empty if that was first by a hair."""
+    """It could write to neither before it had both: when the time to wait for the better one was over, it began with
+    the one that came back empty, if that was first by a hair."""
 
     async def scene(world: SharedWorld) -> None:
         first, second = leader_of(world), other(world)

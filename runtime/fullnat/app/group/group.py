@@ -73,7 +73,7 @@ class SwitchGroup:
         self.moving = False
         """The one that is to be active has not got the gate yet."""
         self._since = monotonic()
-        """From when on one might have begun, and none has."""
+        """When there was no active one for the first time."""
         self._changed = asyncio.Event()
 
     # what becomes of a member
@@ -89,7 +89,6 @@ class SwitchGroup:
     async def admit(self, member: Member, session: SwitchSession) -> None:
         """Until ``member`` may be written to. Raises NotPrimary."""
         while not self.admission.is_alone([name for name, each in self.members.items() if each.owner.is_held]):
-            self._since = monotonic()
             await self._change()
             if not session.is_primary:
                 raise NotPrimary("another controller is primary")
