@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fullnat.config.model import Timeouts
 from fullnat.core.access.pace import Pace
-from fullnat.core.interface import IdleNotice, Op, ProbeResult, SessionEvents
+from fullnat.core.interface import IdleNotice, Op, ProbeResult, SessionEvents, SwitchDown
 from fullnat.core.session.resets import RESET_BURST, RESET_RATE
 from fullnat.net.flow import Endpoint
 from fullnat.net.headers import TcpFlag
@@ -273,6 +273,18 @@ def test_an_active_session_lives_for_ever() -> None:
         rig.hit(entry.session_id)
     assert only(rig).entry == entry
     assert not rig.switch.resets
+
+
+def test_what_a_lost_connection_was_asked_is_asked_by_the_next_one_at_once() -> None:
+    """It was when the answer was overdue, ten seconds later."""
+    rig = Rig(config())
+    time_wait(rig)
+    rig.advance(7.5, settle=False)
+    rig.send(SwitchDown("lost"))
+    rig.switch.probes.clear()
+    rig.up()
+    rig.advance(0)
+    nothing_left(rig)
 
 
 def test_many_idle_sessions_share_probes_and_writes() -> None:

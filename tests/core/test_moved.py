@@ -7,7 +7,7 @@ from fullnat.core.session.sessions import added
 from fullnat.core.views import SessionView
 
 from .builders import SWITCH_MAC_1, SWITCH_MAC_2, config, virtual
-from .helpers import established, only, time_wait
+from .helpers import established, nothing_left, only, opened, time_wait
 from .switch import Rig
 
 
@@ -38,6 +38,22 @@ def test_what_was_idle_on_a_standby_is_idle_since_it_took_over() -> None:
     made.advance(10)
     made.advance(10)
     assert list(made.controller.sessions()) == []
+
+
+def test_what_the_switch_before_did_not_come_to_tell_is_not_taken_for_half_open() -> None:
+    """A connection that is established in the last moment before the switch dies, and idle then, ended after 30 s."""
+    made = rig()
+    opened(made)
+    made.advance(0.1)
+    made.send(Moved())
+    made.advance(60)
+    assert only(made).state == "SYN_RECV"
+    made.advance(31)
+    made.advance(9)
+    nothing_left(made)
+    opened(made)
+    made.advance(31)
+    nothing_left(made)
 
 
 def test_announcing_again_is_no_other_takeover() -> None:

@@ -32,7 +32,7 @@ GAP_OF_MUTE = 4.0
 @contextlib.contextmanager
 def pair(targets: tuple[str, str] = ("p4soft", "p4soft"), options: Sequence[str] = ()) -> Iterator[tuple[World, Pair]]:
     with Network(standard.topology(), offloads="bmv2" not in targets) as network:
-        stack = Pair(network, standard.config(timeouts=CLOSING), targets, options)
+        stack = Pair(network, standard.config(timeouts=CLOSING, established_timeout=10), targets, options)
         world = World(network, stack)
         world.start_servers()
         stack.start()

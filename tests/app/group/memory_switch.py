@@ -12,7 +12,9 @@ from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.core.interface import PacketIn
 from fullnat.p4constants import PacketOutAction
 from fullnat.p4rt.errors import ConnectionLost, RpcError
+from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Layout
+from fullnat.tables.session import SessionEntry
 from p4rt.fake_switch import FakeSwitch, Key
 
 PACKET_IN = struct.Struct("!BBIII")
@@ -90,6 +92,17 @@ class MemorySwitch(FakeSwitch):
 
     def gate_entries(self) -> list[Key]:
         return [key for key in self.entries if key[0] in self.gate_tables]
+
+    def sessions(self, schema: Schema) -> list[SessionEntry]:
+        """Those that it has both halves of."""
+        halves = schema.sessions.halves()
+        found: list[SessionEntry] = []
+        for table in schema.session_tables:
+            entities = [p4r.Entity(table_entry=entry) for entry in self.table(table)]
+            halves.add(p4r.ReadResponse(entities=entities).SerializeToString())
+            found += halves.take()
+        halves.finish()
+        return found + halves.take()
 
     def held(self) -> dict[Key, bytes]:
         """Everything but the gate."""

@@ -29,7 +29,6 @@ from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
-from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
 from .conftest import PROGRAM, SOON, Cluster
@@ -120,15 +119,7 @@ class Several(Cluster):
 
     def session_ids(self, name: str) -> set[int]:
         """Those that the switch has both halves of."""
-        halves = SCHEMA.sessions.halves()
-        found: list[SessionEntry] = []
-        for table in SCHEMA.session_tables:
-            entities = [p4r.Entity(table_entry=entry) for entry in self.switches[name].table(table)]
-            halves.add(p4r.ReadResponse(entities=entities).SerializeToString())
-            found += halves.take()
-        halves.finish()
-        found += halves.take()
-        return {entry.session_id for entry in found}
+        return {entry.session_id for entry in self.switches[name].sessions(SCHEMA)}
 
     def network(self, name: str) -> set[Entry]:
         """What the switch has for itself."""

@@ -23,6 +23,7 @@ from finsy.proto import p4r
 from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Role as MemberRole
 from fullnat.app.group.owner import GroupOwner
+from fullnat.app.networks import Switch
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.role import Role
 from fullnat.app.shared.store import SharedStore
@@ -30,10 +31,12 @@ from fullnat.app.shared.switches import InEtcd
 from fullnat.config.model import Config, Timeouts
 from fullnat.config.servers import SwitchSettings
 from fullnat.core.controller import Controller
+from fullnat.core.interface import SwitchUp
 from fullnat.etcd.client import Etcd
 from fullnat.etcd.settings import Endpoint, Settings
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
+from fullnat.p4rt.schema import Schema
 from fullnat.tables.session import SessionEntry
 
 from .memory_switch import MemorySwitch
@@ -41,6 +44,7 @@ from .shared_switch import SharedSwitch
 
 T = TypeVar("T")
 PROGRAM = program.load()
+SCHEMA = Schema(PROGRAM.p4info, PROGRAM.sizes)
 GATES = frozenset(table.preamble.id for table in PROGRAM.p4info.tables if table.preamble.name == "port")
 CONFIG: Config = builders.config(
     builders.virtual(established_timeout=3600.0), timeouts=Timeouts(close=0.1, time_wait=0.1, syn_recv=3600.0)
@@ -70,18 +74,38 @@ def in_virtual_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(time, "monotonic", clock)
 
 
-class OneController:
-    """A controller on a machine of its own."""
+class WatchedRunner(CoreRunner):
+    """``begun`` is called when a switch is ours."""
 
-    def __init__(self, name: str, store: Store, switches: dict[str, SharedSwitch], rng: Random) -> None:
+    def __init__(self, core: Controller, begun: Callable[[], None]) -> None:
+        super().__init__(core)
+        self._begun = begun
+
+    def attach(self, switch: Switch, event: SwitchUp) -> None:
+        super().attach(switch, event)
+        self._begun()
+
+
+class OneController:
+    """A controller on a machine of its own; ``begun`` is called when it begins with a switch."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        switches: dict[str, SharedSwitch],
+        rng: Random,
+        begun: Callable[[OneController], None],
+    ) -> None:
         self.machine = Machine(name, store, rng)
+        self._begun = begun
         self._switches = switches
         self._rng = rng
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:
         self.core = Controller(PROGRAM.sizes, SECRET, Random(self._rng.random()), time.time() - now())
-        self.runner = CoreRunner(self.core)
+        self.runner = WatchedRunner(self.core, lambda: self._begun(self))
         self.runner.reconfigure(CONFIG)
         store = SharedStore(cast(Etcd, self.machine), PREFIX, Path("/nowhere"))
         settings = Settings(endpoints=(Endpoint("x", 1),), name=self.machine.name)
@@ -124,6 +148,14 @@ class OneController:
         """A bug."""
         return next((task.exception() for task in self._tasks if task.done()), None)
 
+    def known(self) -> set[int]:
+        """Ports of clients whose sessions it has."""
+        found = map(self.core.standing, self.core.session_ids())
+        return {each.client_port for each in found if isinstance(each, SessionEntry)}
+
+    def reaches(self, switch: SharedSwitch) -> bool:
+        return switch.alive and self.machine.name not in switch.cut
+
     @property
     def leads(self) -> bool:
         return bool(self.role.election.term)
@@ -142,12 +174,25 @@ class SharedWorld:
         self.switches = {name: SharedSwitch(name, Random(self.rng.random()), self.log) for name in names}
         for switch in self.switches.values():
             switch.gate_tables = GATES
-        self.controllers = [OneController(name, self.store, self.switches, self.rng) for name in ("one", "two")]
+        self.controllers = [
+            OneController(name, self.store, self.switches, self.rng, self._begun) for name in ("one", "two")
+        ]
         self.ports = itertools.count(1024)
         self.established: set[int] = set()
         """Ports of clients whose sessions a leader's core has had."""
         self.finished: set[int] = set()
         """Those whose connections have ended."""
+        self.unreachable: set[int] = set()
+        """Those whose sessions no controller could have kept."""
+
+    def _begun(self, leader: OneController) -> None:
+        """``leader`` goes on with what one switch holds. What that lacks, and no other one holds that it reaches, it
+        cannot know of, unless it would serve nobody for as long as the others are away."""
+        active = leader.owner.group.active
+        assert active is not None
+        held = {name: {each.client_port for each in switch.sessions(SCHEMA)} for name, switch in self.switches.items()}
+        reached = [held[name] for name, switch in self.switches.items() if leader.reaches(switch)]
+        self.unreachable |= self.established - leader.known() - held[active.name].union(*reached)
 
     def start(self) -> None:
         for controller in self.controllers:
@@ -208,17 +253,13 @@ class SharedWorld:
         """What is established from now on is not to be lost."""
         if (leader := self.leader) is None:
             return
-        for number in leader.core.session_ids():
-            entry = leader.core.standing(number)
-            if isinstance(entry, SessionEntry):
-                self.established.add(entry.client_port)
+        self.established |= leader.known()
 
     def lost(self) -> set[int]:
-        """Of these, those whose sessions the leader has not."""
+        """Of these, those whose sessions the leader has not, and could have."""
         leader = self.leader
         assert leader is not None
-        found = map(leader.core.standing, leader.core.session_ids())
-        return self.established - self.finished - {each.client_port for each in found if isinstance(each, SessionEntry)}
+        return self.established - self.finished - self.unreachable - leader.known()
 
     def finish(self, count: int) -> None:
         """Both ends reset some connections."""
@@ -235,12 +276,7 @@ class SharedWorld:
     # the end
 
     def sessions(self, switch: MemorySwitch) -> dict[Any, bytes]:
-        return {key: value for key, value in switch.held().items() if key[0] in _tables()}
-
-
-def _tables() -> tuple[int, ...]:
-    client = Client(cast(Any, None), PROGRAM, device_id=1, election_id=lambda: 1)
-    return client.schema.session_tables
+        return {key: value for key, value in switch.held().items() if key[0] in SCHEMA.session_tables}
 
 
 def _reset(switch: SharedSwitch, client: Client | None, number: int) -> None:

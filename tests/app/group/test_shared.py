@@ -10,6 +10,7 @@ import pytest
 from etcd.controllers import later_than_later
 from etcd.virtual import now, run
 from fullnat.app.group.admission import NOTICE_SECONDS
+from fullnat.app.group.choice import PATIENCE
 from fullnat.core.interface import Moved
 
 from .shared_world import OneController, SharedWorld, in_virtual_time
@@ -127,6 +128,29 @@ def test_a_new_leader_writes_to_no_switch_while_the_one_before_may_write_to_anot
         assert last < written[0]
         assert NOTICE_SECONDS < written[0] - began < NOTICE_SECONDS + SOON
         assert not first.leads
+        assert world.lost() == set()
+
+    play(monkeypatch, scene)
+
+
+def test_a_new_leader_that_had_to_wait_begins_with_the_switch_that_was_active(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It could write to neither before it had both: when the time to wait for the better one was over, it began with
+    the one that came back empty, if that was first by a hair."""
+
+    async def scene(world: SharedWorld) -> None:
+        first, second = leader_of(world), other(world)
+        await first.owner.activate("b")
+        assert await world.within(20, world.is_quiet)
+        first.machine.reaches_etcd = False
+        world.switches["a"].kill()
+        assert await world.within(SOON, lambda: second.leads)
+        assert not await world.within(PATIENCE + 1, lambda: second.runner.serving)
+        world.switches["a"].revive(emptied=True)
+        assert await world.within(SOON, leads(world, second))
+        assert active_of(world) == "b"
+        assert await world.within(20, world.are_well)
         assert world.lost() == set()
 
     play(monkeypatch, scene)

@@ -22,8 +22,16 @@ def first(members: Mapping[str, Member], remembered: Remembered, since: float) -
     if not there:
         return None
     best = min(there, key=lambda member: _rank(member, remembered))
+    if any(_is_coming(each) and _rank(each, remembered) < _rank(best, remembered) for each in members.values()):
+        return None
     is_last = best is last and not best.counts.emptied
     return best if is_last or len(there) == len(members) or monotonic() - since > PATIENCE else None
+
+
+def _is_coming(member: Member) -> bool:
+    """It is ours, and will be there in a moment, or not at all. One whose pipeline is being set is empty then."""
+    client = member.owner.client
+    return member.role is Role.AWAY and member.owner.is_held and client is not None and not client.pushing
 
 
 def _rank(member: Member, remembered: Remembered) -> tuple[bool, bool, bool, bool]:

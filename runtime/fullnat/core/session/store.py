@@ -293,9 +293,11 @@ class SessionStore(Writes):
             scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
-        """Seconds that the session may be idle in its state."""
+        """Seconds that the session may be idle in its state. One that began before another switch took over may be
+        established: what the one before was about to tell is lost."""
         state, protocol, timeouts = session.state, session.protocol, session.service.timeouts
-        if state is protocol.established:
+        in_doubt = state is protocol.initial and protocol.is_numbered and session.began < self.moved
+        if state is protocol.established or in_doubt:
             return session.entry.idle_timeout
         if session.unjudged:
             return protocol.unjudged_timeout(state, session.events, timeouts, session.entry.idle_timeout)

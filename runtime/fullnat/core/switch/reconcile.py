@@ -44,11 +44,13 @@ class Parts(NamedTuple):
 
 def switch_down(store: SessionStore) -> None:
     """Forget what was under way. A session that was being installed may or may not be on the switch: reading will
-    tell."""
+    tell. One that it was asked about is asked about again at once when there is a switch."""
     store.forget_writes()
     for session in list(store.table):
         session.held = None
-        session.probing = False
+        if session.probing:
+            session.probing = False
+            store.timers.arm(session, session.not_before)
         if session.phase is Phase.INSTALLING:
             store.release(session, Step.INTERRUPT)
         else:
