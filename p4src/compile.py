@@ -95,6 +95,25 @@ def enumerations() -> str:
     return "\n".join([*lines, *explanations(source)]) + "\n"
 
 
+def constants() -> list[str]:
+    """The same as annotations of a P4Info's package: by what a program says them, a controller of another version
+    knows whether it understands it (:mod:`fullnat.p4rt.contract`)."""
+    kinds: dict[str, list[str]] = {"Number": []}
+    for line in enumerations().partition("EXPLAINED")[0].splitlines():
+        if kind := re.match(r"class (\w+)\(IntEnum\)", line):
+            kinds[kind[1]] = []
+        elif member := re.match(r"( *)(\w+) = (\d+)$", line):
+            kinds[list(kinds)[-1] if member[1] else "Number"].append(f"{member[2]}={member[3]}")
+    return [f'@constants("{kind}", "{" ".join(members)}")' for kind, members in kinds.items()]
+
+
+def annotate(p4info: Path) -> None:
+    """Have a P4Info say the constants."""
+    text = p4info.read_text()
+    said = "".join(f"  annotations: {json.dumps(each)}\n" for each in constants())
+    p4info.write_text(text.replace("pkg_info {\n", f"pkg_info {{\n{said}", 1))
+
+
 def explanations(source: str) -> list[str]:
     """What the comments say of what is counted, in the lines of a module."""
     lines = ["", "", "EXPLAINED = {"]
@@ -126,6 +145,7 @@ def compile_to(directory: Path, compiler: str) -> None:
     (directory / "asic.json").write_text(json.dumps(stand_in, separators=(",", ":")) + "\n")
     if objects(p4info) != objects(stand_in_p4info):
         raise SystemExit(f"{STAND_IN} has another P4Info; its tests would run on the wrong one")
+    annotate(p4info)
 
 
 def objects(p4info: Path) -> set[str]:

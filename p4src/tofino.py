@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p4src.compile import COMPILED, source_hash, version_of
+from p4src.compile import COMPILED, annotate, source_hash, version_of
 
 HERE = Path(__file__).resolve().parent
 PLACE = COMPILED / "tofino"
@@ -61,6 +61,8 @@ def compile_for(chip: Chip, directory: Path) -> tuple[list[str], bool]:
     command = [COMPILER, "--target", chip.target, "--arch", chip.arch, f"-D__TARGET_TOFINO__={chip.number}"]
     command += [*OPTIONS, "--p4runtime-files", str(p4info), "-o", str(directory), TOP]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        annotate(p4info)
     said = [line for line in (done.stdout + done.stderr).splitlines() if "warning:" in line or "error:" in line]
     return [line for line in said if not any(known in line for known in HARMLESS)], done.returncode == 0
 

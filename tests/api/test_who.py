@@ -51,7 +51,7 @@ ALLOWED = {
     },
 }
 EVERY = {each.name for each in CALLS}
-OF_ADMIN = {"AddSwitch", "RemoveSwitch"}
+OF_ADMIN = {"AddSwitch", "RemoveSwitch", "UpgradeSwitch"}
 ALLOWED[Role.OPERATOR] = EVERY - OF_ADMIN
 TAKEN = (
     "OK",

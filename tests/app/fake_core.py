@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal, cast
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
 from fullnat.core.access.talkers import Talker
 from fullnat.core.balancing.health import Verdict
+from fullnat.core.capacity import Capacity
 from fullnat.core.declared.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
@@ -23,6 +24,8 @@ class FakeCore:
 
     def __init__(self, config: Config | None = None) -> None:
         self.model = Model() if config is None else model_of(config)
+        self.capacity: Capacity = cast(Any, None)
+        """Of groups of switches."""
         self.commands: list[Command] = []
         self.on_command: Callable[[Command], list[Effect]] = lambda _command: []
         self.events: list[Event] = []

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 from finsy.proto import p4i
-from fullnat.app.upgrade import Controller, Pipeline, changes, installed, judge
+from fullnat.app.upgrade import Controller, changes, installed, judge
 from fullnat.p4rt import program
+from fullnat.p4rt.pipeline import Pipeline
 
 OURS = program.load()
 SAME = Pipeline(OURS.cookie, OURS.p4info)
@@ -44,6 +45,23 @@ def test_what_becomes_of_the_sessions(
 )
 def test_the_versions(controller: Controller | None, said: str) -> None:
     assert judge(OURS, controller, SAME).lines[0] == said
+
+
+def test_a_group_goes_on_with_the_old_program_if_the_new_controller_can() -> None:
+    group = dataclasses.replace(BESIDE, has_group=True)
+    verdict = judge(OURS, group, OTHER)
+    assert verdict.kept
+    said = "sessions: 12 go on; then give each switch ours in turn: fullnat switches --upgrade"
+    assert verdict.lines[-1] == said
+    other = Pipeline(1, p4i.P4Info())
+    other.p4info.CopyFrom(OURS.p4info)
+    other.p4info.tables.remove(next(table for table in other.p4info.tables if table.preamble.name == "next_hop"))
+    verdict = judge(OURS, group, other)
+    assert not verdict.kept
+    assert verdict.lines[-2:] == (
+        "  in the way is: no table next_hop",
+        "sessions: 12 end, because the new controller cannot work with this program",
+    )
 
 
 def test_what_differs_is_named() -> None:

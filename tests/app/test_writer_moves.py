@@ -7,6 +7,7 @@ import asyncio
 from fullnat.app.writer import Update, Writer
 from fullnat.core.interface import Op, Outcome
 from fullnat.p4rt.errors import Code
+from fullnat.p4rt.schema import Schema
 from fullnat.tables.port import Port
 from p4rt.entries import session
 
@@ -18,7 +19,7 @@ class Copies:
         self.taken: list[tuple[Op, int, int]] = []
         """Operation, session id and updates on the wire."""
 
-    def took(self, updates: list[Update]) -> None:
+    def took(self, updates: list[Update], schema: Schema) -> None:
         self.taken += [(update.op, update.entry[0], len(update.wires)) for update in updates]
 
 

@@ -67,7 +67,18 @@ def test_one_joins_and_one_leaves(told: list[Any]) -> None:
         ("add_switch", {"name": "third", "grpc_addr": "192.0.2.23:9559", "device_id": 3}),
         ("remove_switch", {"name": "left"}),
     ]
+    assert invoke("switches", "--upgrade", "right").output == lines
+    assert told[2:] == [("upgrade_switch", {"name": "right"})]
     assert "do not go together" in invoke("switches", "--remove", "left", "--activate", "right").output
+
+
+@pytest.mark.parametrize("words", [(), ("--remove", "left"), ("--activate", "right")])
+def test_a_device_id_is_of_one_that_joins(told: list[Any], words: tuple[str, ...]) -> None:
+    """It was ignored otherwise."""
+    answer = invoke("switches", "--device-id", "3", *words)
+    assert answer.exit_code == 2
+    assert "--device-id is of a switch that joins: it goes with --add" in answer.output
+    assert told == []
 
 
 def test_how_they_are_announced(told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

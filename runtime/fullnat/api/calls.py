@@ -68,6 +68,7 @@ CALLS = (
     Call("Activate", "POST", "/v1/activate", _OPERATOR, answer=Handlers.activate),
     Call("AddSwitch", "POST", "/v1/add_switch", Role.ADMIN, answer=Handlers.add_switch),
     Call("RemoveSwitch", "POST", "/v1/remove_switch", Role.ADMIN, answer=Handlers.remove_switch),
+    Call("UpgradeSwitch", "POST", "/v1/upgrade_switch", Role.ADMIN, answer=Handlers.upgrade_switch),
     Call("DrainSwitch", "POST", "/v1/drain_switch", _OPERATOR, answer=Handlers.drain_switch),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}

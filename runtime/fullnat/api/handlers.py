@@ -170,6 +170,13 @@ class Handlers:
         except NotNow as error:
             raise CallError(Kind.CONFLICT, str(error)) from None
 
+    async def upgrade_switch(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        try:
+            return {"changes": self._snapshots.upgrade(request.name)}
+        except NotNow as error:
+            raise CallError(Kind.CONFLICT, str(error)) from None
+
     async def add_switch(self, request: Any, _caller: Identity) -> Json:
         self._require_primary()
         device_id = request.device_id if request.HasField("device_id") else None

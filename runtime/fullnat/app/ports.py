@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from fullnat.core.access.talkers import Talker
 from fullnat.core.balancing.health import Verdict
+from fullnat.core.capacity import Capacity
 from fullnat.core.declared.commands import Command, ServiceKey
 from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
@@ -30,6 +31,9 @@ class Core(Protocol):
 
     @property
     def model(self) -> Model: ...
+
+    @property
+    def capacity(self) -> Capacity: ...
 
     def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]: ...
 

@@ -47,8 +47,12 @@ class Home(Protocol):
         """We are primary: until the switch may be written to. Raises NotPrimary."""
         ...
 
+    async def provide(self, session: SwitchSession) -> bool:
+        """Have the switch run a program that we know; whether it was given it, and is empty. Raises P4RuntimeError."""
+        ...
+
     async def join(self, session: SwitchSession) -> None:
-        """We are primary, and the switch has our pipeline. Raises P4RuntimeError."""
+        """We are primary, and the switch has a program. Raises P4RuntimeError."""
         ...
 
     def attach(self, session: SwitchSession, event: SwitchUp) -> None:
@@ -78,6 +82,9 @@ class Alone:
 
     async def admit(self, session: SwitchSession) -> None:
         pass
+
+    async def provide(self, session: SwitchSession) -> bool:
+        return await session.client.ensure_pipeline()
 
     async def join(self, session: SwitchSession) -> None:
         await session.lead(self._counts.emptied)
@@ -214,7 +221,7 @@ class SwitchSession:
         client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
         await self._home.admit(self)
-        if await client.ensure_pipeline():
+        if await self._home.provide(self):
             self._counts.pushes += 1
             self._counts.emptied = True
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)

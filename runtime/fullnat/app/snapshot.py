@@ -101,6 +101,10 @@ class Snapshots:
         """Have another switch of the group forward; the name of the one before. Raises NotNow."""
         return await self._owner.activate(name)
 
+    def upgrade(self, name: str) -> list[str]:
+        """Have a switch run the controller's program; what that changes. Raises NotNow."""
+        return self._owner.upgrade(name)
+
     def drain(self, name: str, *, drains: bool) -> str:
         """Have routers send nothing to a switch, or again; how it is announced then. Raises NotNow."""
         return self._owner.drain(name, drains=drains)

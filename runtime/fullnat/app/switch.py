@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import NoReturn, Protocol
 
-from fullnat.app.group.shown import NotNow, switch_json
+from fullnat.app.group.shown import ALONE, NotNow, switch_json
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import Alone, Home, SwitchSession
@@ -78,6 +78,10 @@ class Switches(Protocol):
 
     async def activate(self, name: str) -> str:
         """Have another one forward; the name of the one before. Raises NotNow."""
+        ...
+
+    def upgrade(self, name: str) -> list[str]:
+        """Have a switch that does not forward run the controller's program; what that changes. Raises NotNow."""
         ...
 
     def drain(self, name: str, *, drains: bool) -> str:
@@ -175,10 +179,13 @@ class SwitchOwner:
 
     def shown(self, sessions: int) -> list[Json]:
         role = "active" if self.serving else "away"
-        return [switch_json("switch", role, self.state, self.reason, self.counts.connects, sessions * self.serving)]
+        return [switch_json(ALONE, role, self.state, self.reason, self.counts.connects, sessions * self.serving)]
 
     async def activate(self, name: str) -> str:
         raise NotNow("there is one switch, and no section [[switch]] of another one")
+
+    def upgrade(self, name: str) -> list[str]:
+        raise NotNow("there is one switch: it is given the controller's program whenever it runs another one")
 
     def drain(self, name: str, *, drains: bool) -> str:
         raise NotNow("there is one switch, which nothing announces")

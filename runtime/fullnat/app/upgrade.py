@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from finsy.proto import p4i, p4r
+from finsy.proto import p4i
 
-from fullnat.p4rt.errors import Code, RpcError
-from fullnat.p4rt.program import Program
-from fullnat.p4rt.transport import Transport
+from fullnat.p4rt.errors import SchemaError
+from fullnat.p4rt.pipeline import Pipeline
+from fullnat.p4rt.program import Program, found
+from fullnat.p4rt.schema import of_another
 
 DISTRIBUTION = "p4-fullnat"
 _KINDS = ("tables", "actions", "digests", "counters", "direct_counters", "meters", "registers")
@@ -33,14 +34,8 @@ class Controller:
     sessions: int
     cookie: int | None
     """Of the program that it has the switch run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """What a switch runs."""
-
-    cookie: int
-    p4info: p4i.P4Info
+    has_group: bool = False
+    """It has a group of switches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +43,6 @@ class Verdict:
     kept: bool
     """Whether sessions outlive the upgrade."""
     lines: tuple[str, ...]
-
-
-async def running(transport: Transport, device_id: int) -> Pipeline | None:
-    """What the switch runs; None when it runs nothing. Changes nothing and needs no mastership. Raises
-    P4RuntimeError."""
-    request = p4r.GetForwardingPipelineConfigRequest(device_id=device_id)
-    request.response_type = p4r.GetForwardingPipelineConfigRequest.P4INFO_AND_COOKIE
-    try:
-        response = await transport.get_pipeline(request)
-    except RpcError as error:
-        if error.code == Code.FAILED_PRECONDITION:
-            return None
-        raise
-    if not response.HasField("config"):
-        return None
-    return Pipeline(response.config.cookie.cookie, response.config.p4info)
 
 
 def judge(program: Program, controller: Controller | None, pipeline: Pipeline | None) -> Verdict:
@@ -82,12 +61,30 @@ def judge(program: Program, controller: Controller | None, pipeline: Pipeline | 
         lines.append(f"program: the switch runs ours (cookie {program.cookie:#x}), nothing will be pushed")
         lines.append(f"sessions: {_number(controller)} go on; the new controller adopts them")
         return Verdict(True, tuple(lines))
+    has_group = controller is not None and controller.has_group
+    what = "does not replace by itself" if has_group else "replaces"
     lines.append(
-        f"program: the switch runs another (cookie {pipeline.cookie:#x}), which ours ({program.cookie:#x}) replaces"
+        f"program: the switch runs another (cookie {pipeline.cookie:#x}), which ours ({program.cookie:#x}) {what}"
     )
     lines += [f"  {line}" for line in changes(pipeline.p4info, program.p4info)]
+    if controller is not None and controller.has_group:
+        return _of_group(program, controller, pipeline, lines)
     lines.append(f"sessions: {_number(controller)} end, because a pushed program empties the switch")
     return Verdict(False, tuple(lines))
+
+
+def _of_group(program: Program, controller: Controller, pipeline: Pipeline, lines: list[str]) -> Verdict:
+    """The switches of a group keep what they run, until they are told otherwise."""
+    try:
+        of_another(found(pipeline), program)
+    except SchemaError as error:
+        lines += [f"  in the way is: {line}" for line in error.differences]
+        lines.append(f"sessions: {_number(controller)} end, because the new controller cannot work with this program")
+        return Verdict(False, tuple(lines))
+    lines.append(
+        f"sessions: {_number(controller)} go on; then give each switch ours in turn: fullnat switches --upgrade"
+    )
+    return Verdict(True, tuple(lines))
 
 
 def _controller_lines(controller: Controller | None) -> Iterator[str]:

@@ -92,6 +92,12 @@ class Update:
             if op is not Op.DELETE:
                 self.after = table.requires(entry)
 
+    def unencoded(self) -> Update:
+        """The same, without bytes that are another program's."""
+        other = Update(self.op, self.entry, in_order=True)
+        other.keys, other.after = self.keys, self.after
+        return other
+
 
 class Wait(Protocol):
     """For others who are to hold the same."""
@@ -104,8 +110,8 @@ class Wait(Protocol):
 class Copies(Protocol):
     """Who has to hold what the switch holds."""
 
-    def took(self, updates: list[Update]) -> Wait | None:
-        """The switch has carried these out; None: nobody waits for the others."""
+    def took(self, updates: list[Update], schema: Schema) -> Wait | None:
+        """The switch, whose schema this is, has carried these out; None: nobody waits for the others."""
         ...
 
 
@@ -255,7 +261,7 @@ class Writer:
         wait: Wait | None = None
         if self._copies is not None:
             done = [update for index, update in enumerate(batch) if _is_done(update, failed.get(index))]
-            wait = self._copies.took(done)
+            wait = self._copies.took(done, schema)
         if failed:
             self._log(batch, failed)
         if wait is None:

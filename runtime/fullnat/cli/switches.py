@@ -16,6 +16,7 @@ from fullnat.cli.controlclient import ask, socket_option, tell
 @click.option("--add", metavar="NAME=HOST:PORT", help="Have one switch more in the group.")
 @click.option("--device-id", type=click.IntRange(0), help="With --add: its P4Runtime device id.", show_default="1")
 @click.option("--remove", metavar="NAME", help="Have this one leave the group; if it forwards, another one does first.")
+@click.option("--upgrade", metavar="NAME", help="Have this one, which does not forward, run the controller's program.")
 @click.option("--drain", metavar="NAME", help="Have routers send it nothing: it is announced no more.")
 @click.option("--undrain", metavar="NAME", help="Have it announced again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -25,23 +26,32 @@ def switches(
     add: str | None,
     device_id: int | None,
     remove: str | None,
+    upgrade: str | None,
     drain: str | None,
     undrain: str | None,
     as_json: bool,
     control_socket: Path | None,
 ) -> None:
     """Show what each switch does, what it lacks of what the active one holds, and when it took over last and why; or
-    have another one forward, join or leave, or be sent nothing by routers."""
-    if sum(each is not None for each in (activate, add, remove, drain, undrain)) > 1:
-        raise click.UsageError("--activate, --add, --remove, --drain and --undrain do not go together")
+    have another one forward, join, leave, be upgraded, or be sent nothing by routers."""
+    if sum(each is not None for each in (activate, add, remove, upgrade, drain, undrain)) > 1:
+        raise click.UsageError("--activate, --add, --remove, --upgrade, --drain and --undrain do not go together")
+    if device_id is not None and add is None:
+        raise click.UsageError("--device-id is of a switch that joins: it goes with --add")
     if drain is not None or undrain is not None:
         name = undrain if drain is None else drain
         told = tell(control_socket, "drain_switch", {"name": name, "back": drain is None})
         click.echo(f"{name} is {told['announced']}")
         return
-    if add is not None or remove is not None:
-        _arrange(add, device_id, remove, control_socket)
+    if add is not None:
+        name, _, address = add.partition("=")
+        message = {"name": name, "grpc_addr": address}
+        _change("add_switch", message | ({} if device_id is None else {"device_id": device_id}), control_socket)
         return
+    for call, named in (("remove_switch", remove), ("upgrade_switch", upgrade)):
+        if named is not None:
+            _change(call, {"name": named}, control_socket)
+            return
     if activate is not None:
         before = tell(control_socket, "activate", {"name": activate})["before"]
         if not as_json:
@@ -53,14 +63,8 @@ def switches(
         click.echo(json.dumps(found) if as_json else _line(found))
 
 
-def _arrange(add: str | None, device_id: int | None, remove: str | None, control_socket: Path | None) -> None:
-    if add is None:
-        done = tell(control_socket, "remove_switch", {"name": remove})
-    else:
-        name, _, address = add.partition("=")
-        message = {"name": name, "grpc_addr": address}
-        done = tell(control_socket, "add_switch", message | ({} if device_id is None else {"device_id": device_id}))
-    for line in done["changes"]:
+def _change(call: str, message: dict[str, Any], control_socket: Path | None) -> None:
+    for line in tell(control_socket, call, message)["changes"]:
         click.echo(line)
 
 

@@ -52,10 +52,11 @@ def upgrade(
 ) -> None:
     """Compare the installed controller and program with what runs. Exit status 0: sessions go on, 3: they would end."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from fullnat.app.upgrade import Pipeline, judge, running
+    from fullnat.app.upgrade import judge
     from fullnat.p4rt import program
     from fullnat.p4rt.errors import P4RuntimeError
     from fullnat.p4rt.grpc_transport import GrpcTransport
+    from fullnat.p4rt.pipeline import Pipeline, running
     from fullnat.p4rt.tls import Tls
 
     tls = None
@@ -104,6 +105,7 @@ def _is_controllers(path: Path) -> bool:
 
 def _controller(path: Path | None) -> Controller | None:
     """The controller that runs here; None when none does."""
+    from fullnat.app.group.shown import ALONE
     from fullnat.app.upgrade import Controller
 
     try:
@@ -112,4 +114,5 @@ def _controller(path: Path | None) -> Controller | None:
     except NobodyListens:
         return None
     sessions = int(stats["controller"].get("sessions", 0))
-    return Controller(str(about["version"]), bool(about["embedded"]), sessions, about["cookie"])
+    has_group = [each["name"] for each in stats.get("switches", ())] != [ALONE]
+    return Controller(str(about["version"]), bool(about["embedded"]), sessions, about["cookie"], has_group)

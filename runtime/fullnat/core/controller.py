@@ -19,6 +19,7 @@ from fullnat.core.balancing.passive import Passive
 from fullnat.core.balancing.server_ids import FoundServers
 from fullnat.core.balancing.services import NOTHING_FOUND
 from fullnat.core.balancing.warming import Warming
+from fullnat.core.capacity import Capacity
 from fullnat.core.declared.commands import Command
 from fullnat.core.declared.declaration import Change, Declaration
 from fullnat.core.declared.model import Model
@@ -94,6 +95,7 @@ class Controller(Reporting):
         leaving = self._store.services.leaving
         self._networks = Networks(networks or {}, self._store)
         self._declaration = Declaration(leaving, sizes, self._networks.router if networks else None)
+        self.capacity = Capacity(sizes, self._store, self._declaration)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         self._store.services.outward.own = self._tables.own

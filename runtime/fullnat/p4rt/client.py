@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,6 +15,7 @@ from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.packetio import PacketOut
+from fullnat.p4rt.pipeline import Pipeline, cookie, running
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport, in_turns
@@ -195,16 +196,21 @@ class Client:
 
     async def ensure_pipeline(self) -> bool:
         """Push the program unless the switch reports its cookie; True if pushed, which empties the switch."""
-        kind = p4r.GetForwardingPipelineConfigRequest.COOKIE_ONLY
-        request = p4r.GetForwardingPipelineConfigRequest(device_id=self.device_id, response_type=kind)
-        try:
-            response = await self._transport.get_pipeline(request)
-        except RpcError as error:
-            if error.code != Code.FAILED_PRECONDITION:
-                raise
-        else:
-            if response.HasField("config") and response.config.cookie.cookie == self.program.cookie:
-                return False
+        if await self.cookie() == self.program.cookie:
+            return False
+        await self.push()
+        return True
+
+    async def cookie(self) -> int | None:
+        """Of what the switch runs; None: nothing. Raises P4RuntimeError."""
+        return await cookie(self._transport, self.device_id)
+
+    async def pipeline(self) -> Pipeline | None:
+        """What the switch runs. Raises P4RuntimeError."""
+        return await running(self._transport, self.device_id)
+
+    async def push(self) -> None:
+        """Have the switch run the program, and hold nothing. Raises P4RuntimeError."""
         push = p4r.SetForwardingPipelineConfigRequest(
             device_id=self.device_id, action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
         )
@@ -213,7 +219,10 @@ class Client:
         push.config.p4_device_config = self.program.device_config
         push.config.cookie.cookie = self.program.cookie
         await self._checked(self._transport.set_pipeline(push))
-        return True
+
+    def go_by(self, program: Program, schema: Schema) -> None:
+        """The switch runs this program, and goes on with it."""
+        self.program, self.schema = program, schema
 
     async def enable_digests(self) -> None:
         """Have session events reported, neighbors that ask for our addresses, and who gets cookies."""
@@ -235,12 +244,14 @@ class Client:
         if failed:
             raise RpcError(*failed[0])
 
-    async def limit_punts(self, rate: int, burst: int, reasons: Iterable[int] | None = None) -> None:
+    async def limit_punts(self, rate: int, burst: int, reasons: Collection[int] | None = None) -> None:
         """Set the meters of these punt ``reasons``, or of all, to ``rate`` packets per second and ``burst`` packets, or
         what is worth bringing if that is less."""
         meter = self.schema.punt_meter
         updates = []
-        for index in range(meter.size) if reasons is None else reasons:
+        for index in range(meter.size):
+            if reasons is not None and index not in reasons:
+                continue
             update = p4r.Update(type=p4r.Update.MODIFY)
             entry = update.entity.meter_entry
             entry.meter_id = meter.id

@@ -16,6 +16,8 @@ from fullnat.compiled import TOFINO, V1MODEL
 from fullnat.core.interface import Sizes
 from fullnat.net.vlan import PORT_BITS
 from fullnat.p4rt.errors import ProgramError
+from fullnat.p4rt.pipeline import Pipeline, sizes
+from fullnat.tables.session import SESSION_IN, SESSION_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,6 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
         place = directory or compiled.directory()
         name = "fullnat" if target == V1MODEL else f"tofino/{target}"
         p4info = text_format.Parse((place / f"{name}.p4info.txtpb").read_text(), p4i.P4Info())
-        sizes = Sizes(
-            _size(p4info.tables, "session_in"),
-            _size(p4info.tables, "server_in"),
-            has_ipv6=any(table.preamble.name == "session_in6" for table in p4info.tables),
-            has_stateless=any(table.preamble.name == "bucket" for table in p4info.tables),
-            has_match=any(table.preamble.name == "service_match" for table in p4info.tables),
-            list_size=_size(p4info.tables, "list"),
-            has_proxy=any(register.preamble.name == "proxy_first" for register in p4info.registers),
-            has_cookies=any(table.preamble.name == "cookie_key" for table in p4info.tables),
-            has_vlans=_key_bits(p4info.tables, "port") > PORT_BITS,
-        )
         if device_config is not None:
             config = device_config.read_bytes()
             cookie = _cookie(config + p4info.SerializeToString(deterministic=True))
@@ -58,7 +49,29 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
             cookie = int(json.loads((place / "manifest.json").read_text())["pipeline_cookie"])
     except (OSError, ValueError, TypeError, KeyError, text_format.ParseError) as error:
         raise ProgramError(f"the compiled P4 program cannot be read: {error}") from error
-    return Program(config, p4info, sizes, cookie)
+    return Program(config, p4info, sizes_of(p4info), cookie)
+
+
+def found(pipeline: Pipeline) -> Program:
+    """What a switch runs that has got it from somebody else: it is not ours to load into another one."""
+    return Program(b"", pipeline.p4info, sizes_of(pipeline.p4info), pipeline.cookie)
+
+
+def sizes_of(p4info: p4i.P4Info) -> Sizes:
+    """What a program has room for. What it has not, :class:`fullnat.p4rt.schema.Schema` reports."""
+    tables = sizes(p4info)
+    both = ("", "6") if "session_in6" in tables else ("",)
+    return Sizes(
+        min(tables.get(f"{name}{family}", 0) for name in (SESSION_IN, SESSION_OUT) for family in both),
+        min(tables.get(name, 0) for name in ("server_in", "server_out")),
+        has_ipv6="session_in6" in tables,
+        has_stateless="bucket" in tables,
+        has_match="service_match" in tables,
+        list_size=tables.get("list", 0),
+        has_proxy=any(register.preamble.name == "proxy_first" for register in p4info.registers),
+        has_cookies="cookie_key" in tables,
+        has_vlans=_key_bits(p4info.tables, "port") > PORT_BITS,
+    )
 
 
 def _cookie(program: bytes) -> int:
@@ -69,8 +82,3 @@ def _key_bits(tables: Iterable[p4i.Table], name: str) -> int:
     """The width of the key of the table of this name, likewise."""
     fields = (field for table in tables if table.preamble.name == name for field in table.match_fields)
     return sum(int(field.bitwidth) for field in fields)
-
-
-def _size(tables: Iterable[p4i.Table], name: str) -> int:
-    """The size of the table of this name; 0 when there is none, which :class:`fullnat.p4rt.schema.Schema` reports."""
-    return next((int(table.size) for table in tables if table.preamble.name == name), 0)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from finsy.proto import p4i, p4r
 
 from fullnat.core.interface import Op, Sizes
 from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
+from fullnat.p4rt import contract
 from fullnat.p4rt.binding import Array, Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
+from fullnat.p4rt.pipeline import encoding
+from fullnat.p4rt.program import Program
 from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
@@ -25,20 +29,29 @@ class Schema:
 
     def __init__(self, p4info: p4i.P4Info, sizes: Sizes) -> None:
         binder = Binder(p4info)
+        self.encoding = encoding(p4info)
+        """That of updates: those of another schema with the same one are the same bytes."""
         self.cold = ColdTables(binder)
         self.sessions = SessionTables(binder)
-        self.drop_counter = binder.counter("drop_ctr", DropReason.DROP_REASONS)
-        self.punt_counter = binder.counter("punt_ctr", PuntReason.PUNT_REASONS)
-        self.toa_counter = binder.counter("toa_ctr", ToaResult.TOA_RESULTS)
-        self.cookie_counter = binder.counter("cookie_ctr", CookieEvent.COOKIE_EVENTS) if binder.has_cookies else None
+        counted = contract.sizes_of(p4info)
+        self.drop_counter = binder.counter("drop_ctr", counted[DropReason])
+        self.punt_counter = binder.counter("punt_ctr", counted[PuntReason])
+        self.toa_counter = binder.counter("toa_ctr", counted[ToaResult])
+        self.cookie_counter = binder.counter("cookie_ctr", counted[CookieEvent]) if binder.has_cookies else None
         self.server_in_counter = binder.counter("server_in_ctr", sizes.server_ids)
         self.server_out_counter = binder.counter("server_out_ctr", sizes.server_ids)
-        self.punt_meter = binder.meter("punt_meter", PuntReason.PUNT_REASONS)
+        self.punt_meter = binder.meter("punt_meter", counted[PuntReason])
         session_tables = () if binder.differences else self.sessions.ids
         self.packets = PacketIo(binder, session_tables)
         if binder.differences:
             raise SchemaError(binder.differences)
         self.session_tables = session_tables
+
+    @cached_property
+    def arrays(self) -> Mapping[str, Array]:
+        """What counts, by name."""
+        found = vars(self).values()
+        return {each.name: each for each in found if isinstance(each, Array)}
 
     def encode(self, op: Op, entry: Entry) -> tuple[bytes, ...]:
         """The serialised p4.v1.Update: one, or two (in, out) for a session. Raises ValueError for a value too wide."""
@@ -66,6 +79,18 @@ class Schema:
         found = [cold for entry in others if (cold := self.cold.decode(entry)) is not None]
         halves.finish()
         return [*found, *halves.sessions], halves.orphans
+
+
+def of_another(theirs: Program, own: Program) -> Schema:
+    """That of another program than our ``own``. Raises SchemaError with all that keeps us from going by it."""
+    differences = [*contract.differences(theirs.p4info, own.p4info)]
+    try:
+        schema = Schema(theirs.p4info, theirs.sizes)
+    except SchemaError as error:
+        raise SchemaError([*error.differences, *differences]) from None
+    if differences:
+        raise SchemaError(differences)
+    return schema
 
 
 def _cleared(array: Array, index: int) -> bytes:

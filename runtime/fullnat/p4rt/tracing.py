@@ -43,6 +43,9 @@ class Tracer:
 
     def begin(self, client: Client) -> Run:
         """Raises CannotTrace."""
+        if client.program.cookie != self._program.cookie:
+            what = "the switch runs another program than this controller's"
+            raise CannotTrace(f"packets cannot be followed: {what} (fullnat switches --upgrade)")
         return Run(self._ready(), client)
 
 

@@ -184,6 +184,12 @@ def entry_key(entry: Entry) -> EntryKey:
     return key
 
 
+def name_of(entry: Entry) -> str:
+    """Of the table that ``entry`` is in."""
+    table = table_of(entry)
+    return table.name6 if table.name6 is not None and table.is_v6(entry) else table.name
+
+
 def shown(entry: Entry) -> str:
     """``entry`` for people: its addresses in their notation."""
     table = table_of(entry)

@@ -83,11 +83,13 @@ class MemorySwitch(FakeSwitch):
         self.entries.clear()
         self.digest_configs.clear()
 
-    def pushed(self) -> p4r.GetForwardingPipelineConfigResponse:
+    def pushed(self, request: p4r.GetForwardingPipelineConfigRequest) -> p4r.GetForwardingPipelineConfigResponse:
         response = p4r.GetForwardingPipelineConfigResponse()
         if self.config is None:
             raise RpcError(9, "no forwarding pipeline config")
         response.config.cookie.CopyFrom(self.config.cookie)
+        if request.response_type != request.COOKIE_ONLY:
+            response.config.p4info.CopyFrom(self.config.p4info)
         return response
 
     def gate_entries(self) -> list[Key]:
@@ -182,7 +184,7 @@ class MemoryTransport:
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
         self._require_life()
-        return self._switch.pushed()
+        return self._switch.pushed(request)
 
     async def close(self) -> None:
         pass

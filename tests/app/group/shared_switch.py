@@ -154,7 +154,7 @@ class SharedTransport:
     ) -> p4r.GetForwardingPipelineConfigResponse:
         await self._reach()
         self.heard += 1
-        return self._switch.pushed()
+        return self._switch.pushed(request)
 
     async def close(self) -> None:
         pass

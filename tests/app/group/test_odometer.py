@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from .conftest import MakeCluster
 
-ARRAY = 7
+ARRAY = "server_in_ctr"
 
 
 def read(odometer: Odometer, name: str, *cell: int) -> tuple[int, int]:

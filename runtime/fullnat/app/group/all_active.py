@@ -17,6 +17,7 @@ from fullnat.app.group import gate
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import Member, Takeover
+from fullnat.app.group.programs import Programs
 from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
@@ -38,6 +39,7 @@ from fullnat.core.interface import (
 from fullnat.core.network.switch_network import OF_NETWORK, is_of_network
 from fullnat.net.vlan import at_switch, switch_of
 from fullnat.p4constants import PuntReason
+from fullnat.p4rt.schema import Schema
 from fullnat.tables.table import Entry
 
 PATIENCE = 0.1
@@ -86,6 +88,7 @@ class AllActive(SwitchGroup):
         super().__init__(runner, remembered, patience, cpu_port)
         self.announcements: Announcements | None = None
         self._ledger = Ledger(is_of_network)
+        self.programs = Programs(runner.core, self._ledger)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
         self._outlived = set(names if remembered.active is None else {*remembered.full, remembered.active})
         """Those that may have gone on forwarding while none was ours, with all that there was."""
@@ -101,8 +104,8 @@ class AllActive(SwitchGroup):
         member = next((each for name, each in self.members.items() if self._numbers[name] == number), None)
         return member.session if member is not None and member.network is not None else None
 
-    def took(self, updates: list[Update]) -> _Wait | None:
-        super().took(updates)
+    def took(self, updates: list[Update], schema: Schema) -> _Wait | None:
+        super().took(updates, schema)
         of = [each.replica for each in self.members.values() if each.network is not None and each.replica is not None]
         return _Wait(of) if of else None
 

@@ -1,8 +1,8 @@
 """A group of switches: to the core it is one.
 
-The active one is where the core's effects go. What it has taken is passed on to the others from the same bytes, and
-they hold it, but for the gate, without which a switch does nothing. When the active one goes, one that is full gets the
-gate, and what was under way is written there.
+The active one is where the core's effects go. What it has taken is passed on to the others, from the same bytes where
+their programs have the same, and they hold it, but for the gate, without which a switch does nothing. When the active
+one goes, one that is full gets the gate, and what was under way is written there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from time import monotonic
 
 from fullnat.app.group import gate
@@ -19,6 +20,7 @@ from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import MUTE, Member, Role, Takeover
 from fullnat.app.group.odometer import Odometer
+from fullnat.app.group.programs import Programs
 from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
@@ -30,6 +32,7 @@ from fullnat.app.writer import Update, Wait
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
+from fullnat.p4rt.schema import Schema
 from fullnat.tables.table import Entry
 from fullnat.words import quoted
 
@@ -65,6 +68,7 @@ class SwitchGroup:
         self._is_over = False  # the controller gives them all up
         self.odometer = Odometer()
         self._ledger = Ledger()
+        self.programs = Programs(runner.core, self._ledger)
         self._remembered = remembered
         self._leading: Member | None = None
         """The one that is read, to be the active one."""
@@ -106,11 +110,13 @@ class SwitchGroup:
         self._tell()
         while self.active is not member and member.turn == turn:
             if self.active is not None and self._is_whole and not self.moving:
+                self.programs.require(member.name)
                 if not is_shut:
                     await self._shut(session)
                     is_shut = True
                 await self._follow(member, session, turn)
             elif self._may_lead(member):
+                self.programs.require(member.name)
                 self._leading = member
                 known = self._remembered.full
                 await session.lead(member.counts.emptied or (bool(known) and member.name not in known))
@@ -129,13 +135,16 @@ class SwitchGroup:
     async def _shut(self, session: SwitchSession, known: Sequence[Entry] | None = None) -> None:
         """Take its gate away. What it has sent with it until now has led frames to it: others hear once more whose our
         addresses are."""
-        if await gate.shut(session.client, known) and self.outgoing is not None and not self.moving:
+        if await gate.shut(session.client, known):
+            self.announce()
+
+    def announce(self) -> None:
+        if self.outgoing is not None and not self.moving:
             self.runner.tell(self.outgoing, Moved(again=True))
 
     def _may_lead(self, member: Member) -> bool:
         """Whether it is to be the first one."""
-        is_none = self.active is None and self._leading is None
-        return is_none and first(self.members, self._remembered, self._since) is member
+        return not (self.active or self._leading) and first(self.members, self._remembered, self._since) is member
 
     def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
         """``member`` is the active one, and the core's switch."""
@@ -222,14 +231,13 @@ class SwitchGroup:
         _LOGGER.info("switch %s is full, %s", member.name, member.progress)
         self._tell()
 
-    def took(self, updates: list[Update]) -> Wait | None:
+    def took(self, updates: list[Update], schema: Schema) -> Wait | None:
         """See :class:`fullnat.app.writer.Copies`."""
         self._ledger.took(updates)
-        if self.active is not None and self.active.owner.client is not None:
-            self.odometer.took(updates, self.active.owner.client.schema)
+        self.odometer.took(updates, schema)
         for member in self.members.values():
             if member.replica is not None:
-                member.replica.put(updates)
+                member.replica.put(updates, schema.encoding)
         return None
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
@@ -376,8 +384,6 @@ class SwitchGroup:
         self._remember()
         self._tell()
 
-    # the small things
-
     def _remember(self) -> None:
         if self.active is not None and not self._is_over:
             full = [each.name for each in self.members.values() if each.is_full or each is self.active]
@@ -389,7 +395,5 @@ class SwitchGroup:
         self._changed = asyncio.Event()
 
     async def _change(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), TICK)
-        except TimeoutError:
-            return

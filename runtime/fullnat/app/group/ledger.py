@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from fullnat.app.writer import Update
 from fullnat.core.interface import Op
 from fullnat.tables.session import SessionEntry
-from fullnat.tables.table import Entry, EntryKey, Owner, entry_key, table_of
+from fullnat.tables.table import Entry, EntryKey, Owner, entry_key, name_of, table_of
 
 _FIRST = (Owner.SERVERS, Owner.NEIGHBORS, Owner.POLICIES)
 """Owners of what others lead to."""
@@ -18,10 +19,13 @@ class Ledger:
         """``apart``: what each has for itself."""
         self._apart = apart
         self._entries: dict[EntryKey, Entry] = {}
+        self.counts: Counter[str] = Counter()
+        """Of the entries, by the name of their table."""
 
     def found(self, entries: Iterable[Entry]) -> None:
         """The truth, read from the active switch."""
         self._entries = {entry_key(entry): entry for entry in entries if not isinstance(entry, SessionEntry)}
+        self.counts = Counter(map(name_of, self._entries.values()))
 
     def took(self, updates: Iterable[Update]) -> None:
         """The active switch has carried these out."""
@@ -29,10 +33,11 @@ class Ledger:
             if isinstance(update.entry, SessionEntry):
                 continue
             key = entry_key(update.entry)
-            if update.op is Op.DELETE:
-                self._entries.pop(key, None)
-            else:
+            if self._entries.pop(key, None) is not None:
+                self.counts[name_of(update.entry)] -= 1
+            if update.op is not Op.DELETE:
                 self._entries[key] = update.entry
+                self.counts[name_of(update.entry)] += 1
 
     def gate(self) -> list[Entry]:
         """What the active switch alone holds."""

@@ -8,7 +8,9 @@ from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from fullnat.app.group import gate
 from fullnat.app.group.fill import Progress
+from fullnat.app.group.programs import Unfit
 from fullnat.app.group.proof import Proof
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import switch_json
@@ -36,6 +38,8 @@ class Role(Enum):
     STANDBY = "standby"
     """It holds what the active one does, and does nothing."""
     ACTIVE = "active"
+    REFUSED = "refused"
+    """Its program cannot carry what the group has; it is asked again and again, as one that is away is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Member:
         """What is sent through its data plane does not come back."""
         self.has_proved = False
         """It has come back, once at least."""
+        self.is_upgrading = False
+        """It is to be given our own program, whatever it runs."""
         self._group = group
 
     @property
@@ -100,14 +106,15 @@ class Member:
 
     def shown(self, sessions: int) -> Json:
         """While the core has so many sessions."""
-        owner, role, takeover = self.owner, self.role, self.takeover
+        owner, takeover, refusal = self.owner, self.takeover, self._group.programs.refused.get(self.name, "")
+        role = Role.REFUSED if refusal else self.role
         filled = self.progress.share if role is Role.FILLING else float(self.is_full or role is Role.ACTIVE)
         held = {Role.FILLING: self.progress.done, Role.STANDBY: sessions, Role.ACTIVE: sessions}
         return switch_json(
             self.name,
             role.value if self.network is None else Role.ACTIVE.value,
             "mute" if self.is_mute and owner.state == "serving" else owner.state,
-            self.trouble if role is Role.FILLING else (owner.reason or MUTE * self.is_mute),
+            refusal or (self.trouble if role is Role.FILLING else (owner.reason or MUTE * self.is_mute)),
             self.counts.connects,
             held.get(role, 0),
             behind=self.behind,
@@ -121,6 +128,19 @@ class Member:
 
     async def admit(self, session: SwitchSession) -> None:
         await self._group.admit(self, session)
+
+    async def provide(self, session: SwitchSession) -> bool:
+        """One that is to run our own program keeps what it has if it holds what nobody else does any more."""
+        group, programs = self._group, self._group.programs
+        push = self.is_upgrading and (group.active is not None or self.name in programs.refused)
+        try:
+            is_pushed = await programs.provide(self.name, session.client, push=push)
+        except Unfit as error:
+            if group.active is not None and await gate.shut_by_name(session.client, error.p4info):
+                group.announce()
+            raise
+        self.is_upgrading = False
+        return is_pushed
 
     async def join(self, session: SwitchSession) -> None:
         proof = session.proof = Proof(session, self._group.patience, self._group.cpu_port, self._proved)
@@ -141,5 +161,6 @@ class Member:
 
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
         self._group.admission.leave(self.name)
+        self._group.programs.lost(self.name, reason)
         if self.session is session:
             self._group.leave(self, reason, taken=taken)

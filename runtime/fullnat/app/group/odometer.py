@@ -16,8 +16,8 @@ from fullnat.tables.server_in import ServerIn
 
 Cell = tuple[int, int]
 """Packets and bytes."""
-_Key = tuple[int, int]
-"""Array and index."""
+_Key = tuple[str, int]
+"""Array, by its name, and index."""
 
 
 class Odometer:
@@ -27,7 +27,7 @@ class Odometer:
         self._before: dict[_Key, Cell] = {}
         """What was counted by switches that have begun anew or are gone."""
 
-    def read(self, name: str, array: int, cells: Mapping[int, Cell]) -> dict[int, Cell]:
+    def read(self, name: str, array: str, cells: Mapping[int, Cell]) -> dict[int, Cell]:
         """The sums, when switch ``name`` tells ``cells``."""
         return {index: self._read(name, (array, index), cell) for index, cell in cells.items()}
 
@@ -56,9 +56,9 @@ class Odometer:
         """The switch that forwards has carried these out. New servers count from zero."""
         for update in updates:
             if update.op is Op.INSERT and isinstance(update.entry, ServerIn):
-                self.forget((schema.server_in_counter.id, schema.server_out_counter.id), update.entry.server_id)
+                self.forget((schema.server_in_counter.name, schema.server_out_counter.name), update.entry.server_id)
 
-    def forget(self, arrays: Iterable[int], index: int) -> None:
+    def forget(self, arrays: Iterable[str], index: int) -> None:
         """It counts something else from now on, and all switches clear it."""
         for array in arrays:
             self._seen.pop((array, index), None)

@@ -24,6 +24,7 @@ from fullnat.core.interface import SwitchId
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import ConnectionLost
+from fullnat.words import quoted
 
 
 class GroupOwner:
@@ -103,9 +104,11 @@ class GroupOwner:
         wanted = list(indexes)
         sums: dict[int, tuple[int, int]] | None = None
         for member in self.group.counting():
-            if member.owner.client is not None:
-                found = await member.owner.client.counters(array, wanted)
-                sums = self.group.odometer.read(member.name, array.id, found)
+            client = member.owner.client
+            if client is not None:
+                its = client.schema.arrays.get(array.name)
+                found = {} if its is None else await client.counters(its, [each for each in wanted if each < its.size])
+                sums = (sums or {}) | self.group.odometer.read(member.name, array.name, found)
         if sums is None:
             raise ConnectionLost("no switch of the group forwards")
         return sums
@@ -164,6 +167,32 @@ class GroupOwner:
         """Have another one forward; the name of the one before. Raises NotNow."""
         return await self.group.activate(name)
 
+    def upgrade(self, name: str) -> list[str]:
+        """Have a switch run our own program, which empties it, and fill it then; what that changes. Raises NotNow."""
+        group, member = self.group, self.group.members.get(name)
+        if member is None:
+            raise NotNow(f"there is no switch {quoted(name)}, but {', '.join(group.members)}")
+        if not group.programs.differs(name):
+            raise NotNow(f"switch {name} runs this controller's program already")
+        if first := self._first(member):
+            raise NotNow(f"switch {name} forwards: {first}, and upgrade it then")
+        if shortage := group.programs.shortage():
+            raise NotNow(f"this controller's program {shortage}")
+        if member.session is None and name not in group.programs.refused:
+            raise NotNow(f"switch {name} is {member.role.value}: {member.owner.reason}")
+        member.is_upgrading = True
+        if member.session is not None:
+            member.session.fail(ConnectionLost("it is given this controller's program"))
+        return [f"switch {name} is given this controller's program, and is filled then"]
+
+    def _first(self, member: Member) -> str:
+        """What has to be done before ``member`` may be emptied, if it forwards."""
+        if not isinstance(self.group, AllActive):
+            return "have another one do so (--activate)" if member.role is Role.ACTIVE else ""
+        bgp = self.announcements
+        is_asked = member.network is not None and (bgp is None or bgp.shown(member.name)["announced"] != "drained")
+        return f"have routers send it nothing (--drain {member.name})" if is_asked else ""
+
     async def change(self, switches: Sequence[SwitchSettings]) -> list[str]:
         """Have these switches, in this order, and touch none that is there already; what that changes. If the one that
         forwards goes, another one does so first. Raises NotNow, and then nothing has changed."""
@@ -213,6 +242,7 @@ class GroupOwner:
             task.cancel()
             await asyncio.wait({task})
         self.group.odometer.anew(name)
+        self.group.programs.leave(name)
         counts = self.group.members.pop(name).counts
         self._gone.connects += counts.connects
         self._gone.pushes += counts.pushes

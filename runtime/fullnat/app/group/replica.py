@@ -64,7 +64,11 @@ class Replica:
     def ended(self) -> bool:
         return self._over
 
-    def put(self, updates: Iterable[Update]) -> None:
+    def put(self, updates: Iterable[Update], encoding: bytes | None = None) -> None:
+        """``encoding``: that of the bytes that these have, if they have some; those of another program's are made
+        anew."""
+        if encoding is not None and encoding != self._client.schema.encoding:
+            updates = [update.unencoded() for update in updates]
         before = len(self._waiting)
         self._waiting.extend(update for update in updates if not is_gate(update.entry))
         self._put += len(self._waiting) - before
@@ -139,7 +143,10 @@ class Replica:
         owners: list[tuple[Update, int]] = []
         for update in batch:
             if not update.wires:
-                update.wires = schema.encode(update.op, update.entry)
+                try:
+                    update.wires = schema.encode(update.op, update.entry)
+                except ValueError as error:
+                    return f"{update.op.value} {shown(update.entry)}: {error}"
             if (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
                 cells.append(cell)
             wires.extend(update.wires)

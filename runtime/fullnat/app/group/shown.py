@@ -5,6 +5,10 @@ from __future__ import annotations
 from fullnat.app.shown import Json, seconds
 
 
+ALONE = "switch"
+"""What the only one is called."""
+
+
 class NotNow(Exception):
     """A switch cannot be made the active one; the message says why."""
 

@@ -187,7 +187,15 @@ class ServerIds:
 
     @property
     def are_all_taken(self) -> bool:
-        return len(self._pool) == self._pool.size
+        return len(self._pool) >= self._pool.size
+
+    def resize(self, size: int, most: int) -> None:
+        """As :meth:`fullnat.core.session.pool.IdPool.resize`."""
+        self._pool.resize(size, most)
+
+    def below(self, size: int) -> bool:
+        """Whether none from ``size`` on is in use."""
+        return self._pool.fits(size)
 
     # ---- holders
 
@@ -277,7 +285,7 @@ class ServerIds:
         if not numbers:
             del self._of_service[service]
         self.refused.discard(number)
-        if number < self._pool.size:
+        if number in self._pool:
             self._pool.release(number)
 
     # ---- the switch

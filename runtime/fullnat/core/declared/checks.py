@@ -19,6 +19,7 @@ from fullnat.core.declared.roles import Role, Roles
 from fullnat.core.declared.telling import INSERTED, check_proxy
 from fullnat.core.declared.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.core.declared.without_sessions import objections, objections_to_server
+from fullnat.core.interface import Sizes
 from fullnat.core.network.routing import Router
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.synproxy.syn_proxy import ALWAYS, check_syn_proxy
@@ -70,6 +71,17 @@ def _quic_ids(draft: Draft) -> Iterator[Problem]:
                         f"{name(key)}: the quic_id {settings.quic_id} of {server} is that of {other}, which is removed "
                         "and has connections left: they would go there",
                     )
+
+
+def of_program(draft: Draft, change: Roles, program: Sizes) -> Iterator[Problem]:
+    """What the draft has and a program has not."""
+    yield from () if program.has_ipv6 else of_ipv6(draft, change)
+    yield from () if program.has_vlans else of_vlans(draft)
+    yield from () if program.has_stateless else of_stateless(draft)
+    yield from () if program.has_match else of_match(draft)
+    yield from of_lists(draft, program.list_size)
+    yield from () if program.has_proxy else of_proxies(draft)
+    yield from () if program.has_cookies else of_cookies(draft)
 
 
 def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:

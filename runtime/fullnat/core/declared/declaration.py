@@ -6,18 +6,7 @@ from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.declared.checks import (
-    check,
-    of_cookies,
-    of_ipv6,
-    of_lists,
-    of_match,
-    of_networks,
-    of_policies,
-    of_proxies,
-    of_stateless,
-    of_vlans,
-)
+from fullnat.core.declared.checks import check, of_networks, of_policies, of_program
 from fullnat.core.declared.commands import Command, CommandError, ServiceKey
 from fullnat.core.declared.draft import Draft, Leaving
 from fullnat.core.declared.model import Declared, Model
@@ -91,7 +80,7 @@ class Declaration:
         """``leaving``: the servers of a service that are removed and have sessions left. ``program``: what it
         has; None: all that there is. ``router``: of a network that commands do not say, one of several."""
         self._leaving = leaving
-        self._program = program or Sizes(0, 0)
+        self.program = program or Sizes(0, 0)
         self.model = Model()
         """To be read only: commands change it."""
         self.router = router or Router(self.model.network())
@@ -119,6 +108,11 @@ class Declaration:
         """Raises CommandError if :meth:`change` would."""
         self._drafted(commands)
 
+    def lacks(self, program: Sizes) -> list[str]:
+        """What the model has and ``program`` has not."""
+        draft = Draft.of(self.model)
+        return [problem.message for problem in of_program(draft, draft.roles(), program)]
+
     def _drafted(self, commands: Iterable[Command]) -> tuple[Draft, Roles, Router]:
         draft = Draft(self.model, self._leaving)
         draft.carry_out(commands)
@@ -127,14 +121,8 @@ class Declaration:
         roles = draft.roles()
         router = Router(draft.model.network()) if draft.network_changes else self.router
         problems = [*check(draft, self._roles, roles, router)]
-        problems += () if self._program.has_ipv6 else of_ipv6(draft, roles)
-        problems += () if self._program.has_vlans else of_vlans(draft)
-        problems += () if self._program.has_stateless else of_stateless(draft)
-        problems += () if self._program.has_match else of_match(draft)
-        problems += of_lists(draft, self._program.list_size)
+        problems += of_program(draft, roles, self.program)
         problems += of_policies(draft)
-        problems += () if self._program.has_proxy else of_proxies(draft)
-        problems += () if self._program.has_cookies else of_cookies(draft)
         problems += of_networks(draft) if self._is_one_of_several else ()
         if problems:
             raise CommandError(problems)

@@ -72,6 +72,13 @@ class Draft:
         self._base = model
         self._model = replace(model)
 
+    @classmethod
+    def of(cls, model: Model) -> Draft:
+        """All of ``model``, as if it were new."""
+        draft = cls(Model())
+        draft._model, draft.services, draft.network_changes = replace(model), dict(model.services), True
+        return draft
+
     def carry_out(self, commands: Iterable[Command]) -> None:
         """What cannot be carried out is a problem, and the others go on, so that all problems are found at once."""
         for command in commands:

@@ -34,6 +34,8 @@ class IdPool:
 
     def __init__(self, size: int, spare: int = 0) -> None:
         self.size = size
+        self._most = size
+        """Numbers below it may be claimed."""
         self._first_spare = size - spare
         self._used = bytearray()
         """A byte a number, for as many as were ever asked for."""
@@ -44,6 +46,20 @@ class IdPool:
     def __len__(self) -> int:
         return self._count
 
+    def resize(self, size: int, most: int, spare: int = 0) -> None:
+        """Give no number but 0..size-1 from now on. Those below ``most`` that are in use stay so, and can be
+        claimed."""
+        self.size, self._first_spare = size, size - spare
+        self._most = max(self._most, most)
+
+    def __contains__(self, number: int) -> bool:
+        """Whether it is in use."""
+        return 0 <= number < len(self._used) and bool(self._used[number])
+
+    def fits(self, size: int) -> bool:
+        """Whether no number from ``size`` on is in use."""
+        return self._used.find(1, size) < 0
+
     def take(self) -> int | None:
         """None when all are in use."""
         while self._fresh < self._first_spare:
@@ -53,14 +69,21 @@ class IdPool:
                 return number
         while self._freed:
             number = self._freed.popleft()
-            if self.claim(number):
+            if number < self.size and self.claim(number):
                 return number
-        if self._count == self.size:
+        if self._count == self.size == self._most:
             return None
+        return self._take_any()
+
+    def _take_any(self) -> int | None:
+        """A spare one, or one that was freed while there was no room for it."""
         used = self._used
-        number = used.find(0, self._first_spare)
-        number = number if number >= 0 else max(len(used), self._first_spare)
-        return number if self.claim(number) else None
+        for start, end in ((self._first_spare, self.size), (0, self._first_spare)):
+            number = used.find(0, start, end)
+            number = number if number >= 0 else max(len(used), start)
+            if number < end and self.claim(number):
+                return number
+        return None
 
     def take_spare(self, rng: Random) -> int | None:
         """One of the spare ones, which others that take numbers from the same range rarely have; None when none that is
@@ -75,9 +98,9 @@ class IdPool:
         """Take this very number; False when it is in use or out of range."""
         used = self._used
         if number >= len(used):
-            if number >= self.size:
+            if number >= self._most:
                 return False
-            used.extend(bytes(min(self.size, 2 * number + 64) - len(used)))
+            used.extend(bytes(min(self._most, 2 * number + 64) - len(used)))
         elif number < 0 or used[number]:
             return False
         used[number] = 1
@@ -86,7 +109,7 @@ class IdPool:
 
     def release(self, number: int) -> None:
         """Raises KeyError for one that is not in use."""
-        if not 0 <= number < len(self._used) or not self._used[number]:
+        if number not in self:
             raise KeyError(number)
         self._used[number] = 0
         self._count -= 1

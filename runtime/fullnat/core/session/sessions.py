@@ -228,6 +228,10 @@ class SessionTable:
         self.by_id: dict[int, Session] = {}
         self.by_key: dict[Flow, Session] = {}
 
+    def resize(self, session_ids: int, most: int) -> None:
+        """As :meth:`fullnat.core.session.pool.IdPool.resize`."""
+        self.ids.resize(session_ids, most, session_ids // SPARE)
+
     def __len__(self) -> int:
         return len(self.by_id)
 

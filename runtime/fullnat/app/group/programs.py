@@ -1,0 +1,165 @@
+"""Which program each switch of a group runs, and whether it can carry what the group has.
+
+The controller has a program of its own, which it gives to a switch that runs none. One that runs another program of
+ours goes on with it: what it holds is worth more. It is given ours by command, while it does not forward.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from finsy.proto import p4i
+
+from fullnat.app.group.ledger import Ledger
+from fullnat.app.ports import Core
+from fullnat.core.interface import Sizes
+from fullnat.p4rt import program
+from fullnat.p4rt.client import Client
+from fullnat.p4rt.errors import P4RuntimeError, SchemaError
+from fullnat.p4rt.pipeline import Pipeline, is_ours, sizes
+from fullnat.p4rt.program import Program
+from fullnat.p4rt.schema import Schema, of_another
+
+TOLD = 3
+"""Differences that are named; of the others it is said how many there are."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Unfit(P4RuntimeError):
+    """A switch cannot be one of the group as it is; the message says why, and what to do."""
+
+    def __init__(self, message: str, p4info: p4i.P4Info) -> None:
+        super().__init__(message)
+        self.p4info = p4info
+        """Of what it runs."""
+
+
+class Programs:
+    """Of one group."""
+
+    def __init__(self, core: Core, ledger: Ledger) -> None:
+        """``ledger``: what the group's switches hold beside sessions."""
+        self.own: Program | None = None
+        """The controller's, once there has been a connection."""
+        self._core = core
+        self._ledger = ledger
+        self._known: dict[str, tuple[Pipeline, Program, Schema]] = {}
+        """By the name of the switch, what it last ran that is another one than ours, if we can work with it."""
+        self._running: dict[str, Program] = {}
+        """What those run that hold everything, or are to."""
+        self.refused: dict[str, str] = {}
+        """By name, why it cannot be one of the group as it is."""
+
+    async def provide(self, name: str, client: Client, *, push: bool) -> bool:
+        """Have ``client`` go by what switch ``name`` runs, which is to be our own program if it runs none or ``push``;
+        whether it was given it, and is empty. Raises Unfit, and P4RuntimeError."""
+        own = self.own = client.program
+        cookie = await client.cookie()
+        if cookie == own.cookie:
+            self._require(name, own)
+            return False
+        other = None if cookie is None or push else await self._other(name, client, cookie)
+        if other is None:
+            await client.push()
+            self._require(name, own)
+            return True
+        client.go_by(*other)
+        self._require(name, client.program)
+        return False
+
+    async def _other(self, name: str, client: Client, cookie: int) -> tuple[Program, Schema] | None:
+        """The program that the switch has got from somebody else; None: it is nothing of ours. Raises Unfit, and
+        P4RuntimeError."""
+        known = self._known.get(name)
+        if known is None or known[0].cookie != cookie:
+            pipeline = await client.pipeline()
+            if pipeline is None or not is_ours(pipeline.p4info):
+                return None
+            theirs = program.found(pipeline)
+            try:
+                schema = of_another(theirs, client.program)
+            except SchemaError as error:
+                why = f"is not one that this controller can work with: {_first(error.differences)}"
+                raise self._unfit(name, theirs, why) from None
+            _LOGGER.info("switch %s runs another program than this controller's, and goes on with it", name)
+            known = self._known[name] = pipeline, theirs, schema
+        return known[1:]
+
+    # what there is room for
+
+    def require(self, name: str) -> None:
+        """Raises Unfit if switch ``name`` has no room for all that the group has."""
+        if name in self._running:
+            self._require(name, self._running[name])
+
+    def _require(self, name: str, theirs: Program) -> None:
+        before = self._running.get(name)
+        if shortage := self._shortage(theirs):
+            self.leave(name)
+            raise self._unfit(name, theirs, shortage)
+        self._running[name] = theirs
+        if before is not theirs:
+            self._count(name)
+        if leftover := self._core.capacity.leftover(theirs.sizes):
+            raise self._unfit(name, theirs, f"has no room for {leftover}, and waits until these have ended")
+        self.refused.pop(name, None)
+
+    def shortage(self) -> str:
+        """What our own program has no room for."""
+        return self._shortage(self.own) if self.own is not None else ""
+
+    def _shortage(self, theirs: Program) -> str:
+        capacity = self._core.capacity
+        if theirs.sizes[2:] != (self.own or theirs).sizes[2:] and (lacking := capacity.lacks(theirs.sizes)):
+            return f"lacks what the configuration uses: {_first(lacking)}"
+        if shortage := capacity.shortage(theirs.sizes):
+            return f"is too small: there are more {shortage}"
+        room = sizes(theirs.p4info)
+        counts = self._ledger.counts or (capacity.entries() if theirs is not self.own else {})
+        for table, count in counts.items():
+            if count > (has := room.get(table, 0)):
+                return f"is too small: there are more entries of table {table}, and it has room for {has}"
+        return ""
+
+    def _unfit(self, name: str, theirs: Program, why: str) -> Unfit:
+        what = f"its program (cookie {theirs.cookie:#x}) {why}"
+        is_own = self.own is None or theirs.cookie == self.own.cookie
+        do = f"take it out: --remove {name}" if is_own else f"give it this controller's: --upgrade {name}"
+        self.refused[name] = f"{what}; {do}"
+        return Unfit(self.refused[name], theirs.p4info)
+
+    def lost(self, name: str, reason: str) -> None:
+        """The connection to switch ``name`` is, because of this."""
+        if self.refused.get(name) != reason:
+            self.refused.pop(name, None)
+
+    def leave(self, name: str) -> None:
+        """Switch ``name`` is of the group no more, or does not count."""
+        self.refused.pop(name, None)
+        if self._running.pop(name, None) is not None:
+            self._count(name)
+
+    def _count(self, name: str) -> None:
+        """The group has room for what the smallest one has."""
+        capacity = self._core.capacity
+        before = capacity.room
+        capacity.have([each.sizes for each in self._running.values()])
+        for what, size in _numbers(capacity.room).items():
+            if size != _numbers(before)[what]:
+                _LOGGER.warning("with switch %s the group has room for %d %s", name, size, what)
+
+    def differs(self, name: str) -> bool:
+        """Whether switch ``name`` runs another program than ours."""
+        running = self._running.get(name)
+        return running is None or self.own is None or running.cookie != self.own.cookie
+
+
+def _numbers(room: Sizes) -> Mapping[str, int]:
+    return {"sessions": room.session_ids, "real servers": room.server_ids}
+
+
+def _first(lines: Sequence[str]) -> str:
+    more = f", and {len(lines) - TOLD} more" if len(lines) > TOLD else ""
+    return "; ".join(lines[:TOLD]) + more

@@ -1,0 +1,305 @@
+"""Switches of one group that run different builds of the program: they are upgraded in turn, and what a program cannot
+carry is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from core import builders
+from finsy.proto import p4i, p4r
+from fullnat.app.group.shown import NotNow
+from fullnat.app.shown import Json
+from fullnat.core.declared.commands import CommandError, EditService
+from fullnat.p4rt.program import Program
+from fullnat.p4rt.schema import Schema
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
+from p4rt.variants import room, variant
+from p4rt.waiting import until
+
+from .conftest import PROGRAM, SOON, Cluster, MakeCluster
+from .memory_switch import MemorySwitch
+from .test_members import built, settings
+
+OTHER = variant(PROGRAM, room(sessions=1 << 19, servers=1 << 17), renumbered=True)
+SMALL = variant(PROGRAM, room(sessions=30))
+
+
+def running(switch: MemorySwitch, program: Program) -> None:
+    """Somebody else has had ``switch`` run ``program``."""
+    cookie = p4r.ForwardingPipelineConfig.Cookie(cookie=program.cookie)
+    switch.config = p4r.ForwardingPipelineConfig(p4info=program.p4info, cookie=cookie)
+    gates = (table.preamble.id for table in program.p4info.tables if table.preamble.name == "port")
+    switch.gate_tables = frozenset(gates)
+
+
+def programs(**of: Program) -> type[Cluster]:
+    """A cluster whose switches run these, by their names."""
+
+    class Mixed(Cluster):
+        def run(self) -> None:
+            for name, program in of.items():
+                if self.switches[name].config is None:
+                    running(self.switches[name], program)
+            super().run()
+
+    return Mixed
+
+
+def held(switch: MemorySwitch, program: Program) -> set[Entry]:
+    """What it holds but for its gate, whatever the bytes."""
+    schema = Schema(program.p4info, program.sizes)
+    found, orphans = schema.decode_all(switch.entries[key] for key in switch.held())
+    assert orphans == []
+    return set(found)
+
+
+def shown(cluster: Cluster, name: str) -> Json:
+    return cluster.member(name).shown(0)
+
+
+async def refused(cluster: Cluster, name: str) -> str:
+    """Why it is, once it is."""
+    await until(lambda: shown(cluster, name)["role"] == "refused")
+    return str(shown(cluster, name)["reason"])
+
+
+async def pushed(cluster: Cluster, name: str) -> None:
+    """Until it has been given the controller's program, for the first time."""
+    await until(lambda: cluster.switches[name].pushes == 1)
+    running(cluster.switches[name], PROGRAM)
+
+
+def changed(change: Callable[[p4i.P4Info], object]) -> Program:
+    """The program with another P4Info."""
+    made = variant(PROGRAM)
+    change(made.p4info)
+    return Program(b"", made.p4info, made.sizes, made.cookie ^ 1)
+
+
+def narrow(info: p4i.P4Info) -> None:
+    table = next(table for table in info.tables if table.preamble.name == "virtual_service")
+    table.match_fields[-1].bitwidth = 8
+
+
+def renumber_reasons(info: p4i.P4Info) -> None:
+    texts = [text.replace("SESSION_SYN=2", "SESSION_SYN=40") for text in info.pkg_info.annotations]
+    del info.pkg_info.annotations[:]
+    info.pkg_info.annotations.extend(texts)
+
+
+def be_for_tofino(info: p4i.P4Info) -> None:
+    info.pkg_info.arch = "tna"
+
+
+def say_nothing(info: p4i.P4Info) -> None:
+    del info.pkg_info.annotations[:]
+
+
+async def test_one_with_other_ids_and_sizes_is_filled_and_takes_over(make: MakeCluster) -> None:
+    cluster = make(kind=programs(b=OTHER))
+    await cluster.full()
+    await cluster.connect(40)
+    await cluster.settled()
+    assert cluster.roles() == {"a": "active", "b": "standby"}
+    assert (cluster.switches["a"].pushes, cluster.switches["b"].pushes) == (1, 0)
+    whole = held(cluster.switches["a"], PROGRAM)
+    assert held(cluster.switches["b"], OTHER) == whole
+    assert len([entry for entry in whole if isinstance(entry, SessionEntry)]) == 40
+    cluster.syns(20)
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    await cluster.connect(5)
+    cluster.end(cluster.core.session_ids()[0])
+    cluster.switches["a"].revive(emptied=True)
+    await cluster.full()
+    await cluster.settled()
+    assert held(cluster.switches["a"], PROGRAM) == held(cluster.switches["b"], OTHER)
+    assert len(cluster.core.session_ids()) >= 44
+    assert cluster.runner.errors == 0
+
+
+async def test_the_program_is_upgraded_in_turn(make: MakeCluster) -> None:
+    """A new controller goes on with what its switches run, and gives them its own one after the other."""
+    cluster = make(kind=programs(a=OTHER, b=OTHER))
+    await cluster.full()
+    await cluster.connect(30)
+    with pytest.raises(NotNow, match=r"switch a forwards: have another one do so \(--activate\), and upgrade it then"):
+        cluster.owner.upgrade("a")
+    for name, other in (("b", "a"), ("a", "b")):
+        told = [f"switch {name} is given this controller's program, and is filled then"]
+        assert cluster.owner.upgrade(name) == told
+        await pushed(cluster, name)
+        await cluster.connect(10)
+        await cluster.full()
+        assert await cluster.owner.activate(name) == other
+        await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+    assert cluster.roles() == {"a": "active", "b": "standby"}
+    assert len(cluster.core.session_ids()) == 50
+    assert [cluster.switches[name].pushes for name in "ab"] == [1, 1]
+    with pytest.raises(NotNow, match="switch b runs this controller's program already"):
+        cluster.owner.upgrade("b")
+    assert cluster.runner.errors == 0
+
+
+async def test_a_new_controller_finds_its_sessions_in_the_old_program(make: MakeCluster) -> None:
+    cluster = make(kind=programs(a=OTHER, b=SMALL))
+    await cluster.full()
+    await cluster.connect(20)
+    await cluster.settled()
+    await cluster.stop()
+    cluster.start()
+    cluster.run()
+    await cluster.full()
+    await until(lambda: len(cluster.core.session_ids()) == 20)
+    await cluster.settled()
+    assert held(cluster.switches["a"], OTHER) == held(cluster.switches["b"], SMALL)
+    assert [cluster.switches[name].pushes for name in "ab"] == [0, 0]
+
+
+CANNOT = {
+    "a table is missing": (
+        variant(PROGRAM, without=["next_hop"]),
+        "is not one that this controller can work with: no table next_hop",
+    ),
+    "a field is narrower": (changed(narrow), "table virtual_service: vport has 8 bits, expected 16"),
+    "its numbers mean something else": (changed(renumber_reasons), "PuntReason.SESSION_SYN is 40, expected 2"),
+    "it does not say what they mean": (changed(say_nothing), "it does not say what its numbers mean"),
+    "it is for another target": (
+        changed(be_for_tofino),
+        "it is for tna, and all switches of a group are of one target",
+    ),
+    "a table is too small": (
+        variant(PROGRAM, {"ipv4_route": 1}),
+        "is too small: there are more entries of table ipv4_route, and it has room for 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "why"), CANNOT.values(), ids=CANNOT)
+async def test_what_a_program_cannot_carry_is_refused_by_name(make: MakeCluster, program: Program, why: str) -> None:
+    """It gets nothing, and is made active neither by command nor when there is no other."""
+    cluster = make(kind=programs(b=program))
+    await cluster.full("a")
+    await cluster.connect(5)
+    said = await refused(cluster, "b")
+    assert said.startswith(f"its program (cookie {program.cookie:#x}) ")
+    assert why in said
+    assert said.endswith("; give it this controller's: --upgrade b")
+    with pytest.raises(NotNow, match="switch b is away, and not one that holds everything"):
+        await cluster.owner.activate("b")
+    cluster.switches["a"].kill()
+    await until(lambda: cluster.roles()["a"] == "away")
+    assert cluster.group.active is None
+    assert not cluster.switches["b"].entries
+    cluster.switches["a"].revive(emptied=True)
+    await cluster.full("a")
+    cluster.owner.upgrade("b")
+    await pushed(cluster, "b")
+    await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+    assert len(cluster.core.session_ids()) == 5
+
+
+async def test_a_program_of_somebody_else_is_exchanged(make: MakeCluster) -> None:
+    """It holds nothing of ours."""
+    cluster = make(kind=programs(b=variant(PROGRAM, without=["session_in", "session_out"])))
+    await cluster.full()
+    assert cluster.switches["b"].pushes == 1
+
+
+async def test_one_that_is_refused_and_forwards_loses_its_gate_once_another_one_does(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(5)
+    await cluster.settled()
+    await cluster.stop()
+    assert cluster.switches["a"].gate_entries()
+    cluster.switches["a"].config.p4info.pkg_info.arch = "tna"  # type: ignore[union-attr]
+    cluster.switches["a"].config.cookie.cookie += 1  # type: ignore[union-attr]
+    cluster.start()
+    cluster.run()
+    await refused(cluster, "a")
+    await cluster.full("b")
+    await until(lambda: not cluster.switches["a"].gate_entries())
+    await until(lambda: len(cluster.core.session_ids()) == 5)
+    assert cluster.switches["a"].pushes == 1
+
+
+def ids(entries: Iterable[Entry]) -> set[int]:
+    return {entry.session_id for entry in entries if isinstance(entry, SessionEntry)}
+
+
+async def test_the_group_has_room_for_what_the_smallest_one_has(make: MakeCluster) -> None:
+    cluster = make(kind=programs(b=SMALL))
+    await cluster.full()
+    assert cluster.core.capacity.room.session_ids == 30
+    await cluster.connect(30)
+    cluster.syns(3)
+    await until(lambda: cluster.core.stats()["table_full"] == 3)
+    await cluster.settled()
+    assert ids(held(cluster.switches["b"], SMALL)) == set(range(30))
+    assert shown(cluster, "b")["role"] == "standby"
+    await cluster.owner.change(settings(cluster, "a"))
+    assert cluster.core.capacity.room == PROGRAM.sizes
+    await cluster.connect(10)
+    assert len(cluster.core.session_ids()) == 40
+
+
+async def test_one_with_less_room_than_there_are_sessions_does_not_join(make: MakeCluster) -> None:
+    cluster = make("a")
+    await cluster.full()
+    await cluster.connect(31)
+    running(built(cluster, "b"), SMALL)
+    await cluster.owner.change(settings(cluster, "a", "b"))
+    assert "is too small: there are more sessions, and it has room for 30" in await refused(cluster, "b")
+    assert cluster.core.capacity.room == PROGRAM.sizes
+    assert not cluster.switches["b"].entries
+
+
+async def test_one_with_less_room_waits_for_those_with_higher_ids(make: MakeCluster) -> None:
+    """From then on none has such an id."""
+    cluster = make("a")
+    await cluster.full()
+    await cluster.connect(35)
+    for number in range(20):
+        cluster.end(number)
+    await until(lambda: len(cluster.core.session_ids()) == 15)
+    running(built(cluster, "b"), SMALL)
+    await cluster.owner.change(settings(cluster, "a", "b"))
+    said = await refused(cluster, "b")
+    assert "has no room for sessions with ids from 30 on, and waits until these have ended" in said
+    await cluster.connect(10)
+    assert all(number < 30 for number in set(cluster.core.session_ids()) - set(range(30, 35)))
+    for number in range(30, 35):
+        cluster.end(number)
+    await cluster.full()
+    await cluster.settled()
+    assert ids(held(cluster.switches["b"], SMALL)) == set(cluster.core.session_ids())
+    assert len(cluster.core.session_ids()) == 20
+
+
+async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) -> None:
+    """And what the group's programs do not have cannot be configured."""
+    lacking = variant(PROGRAM, without=["proxy_first"])
+    proxied = builders.virtual(established_timeout=3600.0, proxy_protocol="first")
+
+    class Proxied(programs(b=lacking)):  # type: ignore[misc]
+        def start(self) -> None:
+            self.config = builders.config(proxied, timeouts=SOON)
+            super().start()
+
+    cluster = make(kind=Proxied)
+    await cluster.full("a")
+    lacks = "lacks what the configuration uses: tcp 198.51.100.10:80: proxy_protocol first is not in this program"
+    assert lacks in await refused(cluster, "b")
+    plain = make(kind=programs(b=lacking))
+    await plain.full()
+    ((key, service),) = plain.core.model.services.items()
+    with pytest.raises(CommandError, match="proxy_protocol first is not in this program of the switch"):
+        plain.core.check([EditService(key, {"proxy_protocol": "first"})])  # type: ignore[arg-type]
+    assert service is not None
