@@ -180,6 +180,7 @@ def version_of(compiler: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compile and compare; write nothing")
+    parser.add_argument("--output", type=Path, default=COMPILED, help="where the program goes (default: %(default)s)")
     parser.add_argument("--p4c", default="p4c-bm2-ss", help="the compiler (default: %(default)s)")
     arguments = parser.parse_args()
     if shutil.which(arguments.p4c) is None:
@@ -201,17 +202,18 @@ def main() -> int:
                 print(f"{path.relative_to(HERE.parent)} is stale: run make p4", file=sys.stderr)
             return 1 if stale else 0
         pipeline = hashlib.sha256()
-        COMPILED.mkdir(exist_ok=True)
+        arguments.output.mkdir(exist_ok=True)
         for artifact in ARTIFACTS:
-            shutil.copyfile(directory / artifact, COMPILED / artifact)
+            shutil.copyfile(directory / artifact, arguments.output / artifact)
             pipeline.update((directory / artifact).read_bytes())
-        ENUMERATIONS.write_text(enumerations())
+        if arguments.output == COMPILED:
+            ENUMERATIONS.write_text(enumerations())
         manifest = {
             "sources_sha256": source_hash(),
             "pipeline_cookie": int.from_bytes(pipeline.digest()[:7], "big"),
             "p4c": version,
         }
-        (COMPILED / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        (arguments.output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     return 0
 
 

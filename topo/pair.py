@@ -4,6 +4,7 @@ controller that has them as a group."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from topo.model import SWITCH_PREFIX
 from topo.netns import Network
@@ -43,10 +44,10 @@ class Pair(Stack):
         self.wait_ready()
         self.wait_full()
 
-    def start_one(self, name: str) -> None:
-        """Start a switch; returns once it takes connections."""
+    def start_one(self, name: str, program: Path | None = None) -> None:
+        """Start a switch, with the program of a directory or none; returns once it takes connections."""
         self.switches[name] = self._started(
-            f"switch-{name}", self._targets[name], self._ports(_PREFIXES[name]), ADDRESSES[name]
+            f"switch-{name}", self._targets[name], self._ports(_PREFIXES[name]), ADDRESSES[name], program
         )
 
     def stop(self) -> None:

@@ -96,13 +96,17 @@ class Stack:
             return
         self.switch = self._started("switch", self.target, self._ports(), self._grpc)
 
-    def _started(self, name: str, target: str, ports: list[str], address: str) -> Process:
-        """A switch whose P4Runtime is at ``address``, once it takes connections."""
+    def _started(self, name: str, target: str, ports: list[str], address: str, program: Path | None = None) -> Process:
+        """A switch whose P4Runtime is at ``address``, once it takes connections. ``program``: the directory of what
+        p4soft runs from the first."""
         self._starts += 1
         if target == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error", "--"]
         else:
-            command = [*installed("p4soft"), *ports, "--device-id", "1", "--workers", str(self._workers)]
+            files = (
+                (str(program / "fullnat.json"), "--p4info", str(program / "fullnat.p4info.txtpb")) if program else ()
+            )
+            command = [*installed("p4soft"), *files, *ports, "--device-id", "1", "--workers", str(self._workers)]
         command += ["--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)]
         host = self.network.topology.switch
         process = self.network.start(host, f"{name}{self._starts}", command)

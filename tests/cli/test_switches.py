@@ -15,6 +15,8 @@ LEFT = switch_json(
 )
 RIGHT = switch_json("right", "filling", "serving", "insert Port(1): no room", 4, 5, behind=128, filled=0.256, fills=2)
 
+OTHERS = (("standby", ""), ("refused", "its program (cookie 0x5) is too small"))
+
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -41,6 +43,15 @@ def test_they_are_listed(told: list[Any]) -> None:
     ]
     assert [json.loads(line) for line in invoke("switches", "--json").output.splitlines()] == [LEFT, RIGHT]
     assert told == []
+
+
+def test_that_it_runs_another_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [switch_json("left", role, "serving", why, 1, 0, program=5, other_program=True) for role, why in OTHERS]
+    monkeypatch.setattr("fullnat.cli.switches.ask", lambda _path, _call: iter(shown))
+    assert invoke("switches").output.splitlines()[1:] == [
+        "left             standby               0       0  another program than the controller's",
+        "left             refused               0       0  its program (cookie 0x5) is too small",
+    ]
 
 
 def test_one_that_is_away_has_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:

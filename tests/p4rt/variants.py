@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from finsy.proto import p4i
 from fullnat.p4rt import program
 from fullnat.p4rt.program import Program
+from google.protobuf import text_format
 
 SESSIONS = ("session_in", "session_out", "session_in6", "session_out6", "session46")
 SERVERS = ("server_in", "server_out", "server_in_ctr", "server_out_ctr")
@@ -43,6 +45,15 @@ def variant(
     config = json.dumps(_sized(json.loads(own.device_config), sizes)).encode()
     cookie = int.from_bytes(hashlib.sha256(config + p4info.SerializeToString(deterministic=True)).digest()[:7], "big")
     return Program(config, p4info, program.sizes_of(p4info), cookie)
+
+
+def write(build: Program, directory: Path) -> Path:
+    """Have ``directory`` hold ``build``, as ``p4src/compile.py`` writes one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "fullnat.json").write_bytes(build.device_config)
+    (directory / "fullnat.p4info.txtpb").write_text(text_format.MessageToString(build.p4info))
+    (directory / "manifest.json").write_text(json.dumps({"pipeline_cookie": build.cookie}))
+    return directory
 
 
 def _sized(config: Any, sizes: Mapping[str, int]) -> Any:

@@ -62,7 +62,7 @@ async def run(options: Options) -> None:
     gc.disable()
     storage = await opened(options)
     config = configured(options, storage)
-    compiled = program.load(target=options.target, device_config=options.device_config)
+    compiled = program.load(options.program, options.target, options.device_config)
     Schema(compiled.p4info, compiled.sizes)
     core = Controller(
         compiled.sizes,

@@ -33,6 +33,8 @@ class Options:
     """What the switch is: one of fullnat.compiled.TARGETS."""
     device_config: Path | None = None
     """What to load into the switch instead of the compiled program, with the same P4Info."""
+    program: Path | None = None
+    """The directory of the compiled program; None: where :mod:`fullnat.compiled` finds it."""
     election_id: int | None = None
     """None: the time of day, so that the controller started last is primary."""
     embedded: bool = False

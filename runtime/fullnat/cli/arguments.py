@@ -30,6 +30,7 @@ class Arguments:
     device_id: int
     target: str
     device_config: Path | None
+    program: Path | None
     election_id: int | None
     embedded: bool
     interfaces: tuple[tuple[int, str], ...]

@@ -45,6 +45,9 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option(
     "--device-config", type=click.Path(path_type=Path), help="What to load into an ASIC, as its SDE has made it."
 )
+@click.option(
+    "--program", type=click.Path(path_type=Path), help="A build of the program to use instead of the packaged one."
+)
 @click.option("--election-id", type=_ELECTION_ID, help="Default: the time, so the last one started is primary.")
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
@@ -172,6 +175,7 @@ def _daemon_options(given: Arguments) -> Options:
         grpc_addr=given.grpc_addr,
         target=given.target,
         device_config=given.device_config,
+        program=given.program,
         election_id=given.election_id,
         embedded=given.embedded,
         cpu_port=given.cpu_port or CPU_PORT,

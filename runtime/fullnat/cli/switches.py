@@ -73,6 +73,8 @@ def _line(switch: dict[str, Any]) -> str:
     said = []
     if switch["role"] == "active" and switch["why"]:
         said.append(f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}")
+    if switch["other_program"] and switch["role"] != "refused":
+        said.append("another program than the controller's")
     if switch["announced"]:
         said.append(f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers")
     why = "; ".join(filter(None, (*said, switch["reason"], switch["bgp_trouble"])))

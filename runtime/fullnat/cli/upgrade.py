@@ -37,6 +37,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--device-id", default=DEVICE_ID, show_default=True, type=int, help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option("--device-config", type=FILE, help="As of fullnat run.")
+@click.option("--program", "directory", type=FILE, help="As of fullnat run.")
 @socket_option
 def upgrade(
     check: bool,
@@ -48,6 +49,7 @@ def upgrade(
     device_id: int,
     target: str,
     device_config: Path | None,
+    directory: Path | None,
     control_socket: Path | None,
 ) -> None:
     """Compare the installed controller and program with what runs. Exit status 0: sessions go on, 3: they would end."""
@@ -72,7 +74,7 @@ def upgrade(
             await transport.close()
 
     try:
-        ours = program.load(target=target, device_config=device_config)
+        ours = program.load(directory, target, device_config)
         controller = _controller(control_socket)
         embedded = controller is not None and controller.embedded
         verdict = judge(ours, controller, None if embedded else asyncio.run(ask_switch()))

@@ -4,6 +4,7 @@ carry is refused by name."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from core import builders
@@ -295,11 +296,10 @@ async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) ->
 
     cluster = make(kind=Proxied)
     await cluster.full("a")
-    lacks = "lacks what the configuration uses: tcp 198.51.100.10:80: proxy_protocol first is not in this program"
+    lacks = "lacks what the configuration uses: virtual server tcp 198.51.100.10:80: proxy_protocol first is not in"
     assert lacks in await refused(cluster, "b")
     plain = make(kind=programs(b=lacking))
     await plain.full()
     ((key, service),) = plain.core.model.services.items()
     with pytest.raises(CommandError, match="proxy_protocol first is not in this program of the switch"):
-        plain.core.check([EditService(key, {"proxy_protocol": "first"})])  # type: ignore[arg-type]
-    assert service is not None
+        plain.core.check([EditService(key, replace(service.settings, proxy_protocol="first"))])

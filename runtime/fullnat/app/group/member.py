@@ -106,7 +106,8 @@ class Member:
 
     def shown(self, sessions: int) -> Json:
         """While the core has so many sessions."""
-        owner, takeover, refusal = self.owner, self.takeover, self._group.programs.refused.get(self.name, "")
+        owner, takeover, programs = self.owner, self.takeover, self._group.programs
+        refusal = programs.refused.get(self.name, "")
         role = Role.REFUSED if refusal else self.role
         filled = self.progress.share if role is Role.FILLING else float(self.is_full or role is Role.ACTIVE)
         held = {Role.FILLING: self.progress.done, Role.STANDBY: sessions, Role.ACTIVE: sessions}
@@ -124,6 +125,8 @@ class Member:
             why=takeover.why if takeover is not None else "",
             ago=monotonic() - takeover.at if takeover is not None else None,
             took=takeover.took if takeover is not None else None,
+            program=programs.cookie(self.name),
+            other_program=bool(programs.cookie(self.name)) and programs.differs(self.name),
         )
 
     async def admit(self, session: SwitchSession) -> None:

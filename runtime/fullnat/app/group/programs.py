@@ -150,6 +150,10 @@ class Programs:
             if size != _numbers(before)[what]:
                 _LOGGER.warning("with switch %s the group has room for %d %s", name, size, what)
 
+    def cookie(self, name: str) -> int:
+        """Of what switch ``name`` runs; 0: that is not known."""
+        return self._running[name].cookie if name in self._running else 0
+
     def differs(self, name: str) -> bool:
         """Whether switch ``name`` runs another program than ours."""
         running = self._running.get(name)

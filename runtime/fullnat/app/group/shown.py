@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fullnat.app.shown import Json, seconds
 
-
 ALONE = "switch"
 """What the only one is called."""
 
@@ -34,6 +33,8 @@ def switch_json(
     bgp_trouble: str = "",
     bgp_changes: int = 0,
     bgp_failures: int = 0,
+    program: int = 0,
+    other_program: bool = False,
 ) -> Json:
     """A Switch of admin.proto."""
     return {
@@ -56,4 +57,6 @@ def switch_json(
         "bgp_trouble": bgp_trouble,
         "bgp_changes": bgp_changes,
         "bgp_failures": bgp_failures,
+        "program": program,
+        "other_program": other_program,
     }

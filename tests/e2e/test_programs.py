@@ -1,0 +1,120 @@
+"""Two switches whose program is upgraded in turn, by a controller that is upgraded first: nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fullnat.p4rt import program
+from p4rt.variants import room, variant, write
+
+from topo.pair import Pair
+from topo.process import ProcessFailed, poll
+from topo.talk import Talk
+from topo.world import World, ask, report
+
+from .checks import assert_all_good, assert_clean
+from .test_switches import MEGABYTE, come_and_go, other, pair
+
+OWN = program.load()
+OLD = variant(OWN, room(sessions=1 << 16, servers=1 << 12), renumbered=True)
+"""Another build: with other sizes, and other ids of all that has one."""
+SMALL = variant(OWN, {"virtual_service": 0})
+TRANSFERS, RATE, SECONDS = 10, 40, 12
+
+
+@pytest.fixture(autouse=True)
+def _of_p4soft(target: str) -> None:
+    if target != "p4soft":
+        pytest.skip("the switches are p4soft, whatever the target")
+
+
+@contextlib.contextmanager
+def idle(world: World) -> Iterator[None]:
+    """A connection that says nothing meanwhile, and is there at the end."""
+    with contextlib.closing(world.http("c1")) as connection:
+        before = ask(connection)
+        yield
+        assert ask(connection) == before
+
+
+def restart_controller(stack: Pair, *options: str) -> None:
+    assert stack.controller is not None
+    stack.controller.stop()
+    stack.options = list(options)
+    stack.start_controller()
+    stack.wait_ready()
+    stack.wait_full()
+
+
+def cookies(stack: Pair) -> dict[str, int]:
+    """Of what the switches run, by what the controller says of the others."""
+    return {name: each["program"] for name, each in stack.members().items()}
+
+
+def test_the_program_of_a_group_is_upgraded(tmp_path: Path) -> None:
+    """The controller first, which goes on with the old program; then the switch that stands by, which is filled beside
+    the other one, takes over by command, and then the other one. Transfers, connections that begin and one that says
+    nothing go on."""
+    with pair(options=("--program", str(write(OLD, tmp_path / "old")))) as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        assert set(cookies(stack).values()) == {OLD.cookie}
+        throttle = 4 * MEGABYTE
+        size = throttle * 3 * SECONDS // TRANSFERS
+        long = world.start_load("c1", n=TRANSFERS, c=TRANSFERS, answer=size, throttle=throttle, timeout=100)
+        count = RATE * SECONDS
+        short = world.start_load("c2", n=count, c=count, rate=RATE, toa=True, progress=True, timeout=60)
+        with idle(world), Talk(world) as talk:
+            come_and_go(short, count // 8)
+            restart_controller(stack)
+            assert set(cookies(stack).values()) == {OLD.cookie}
+            with pytest.raises(ProcessFailed, match=f"switch {first} forwards: have another one do so"):
+                stack.command("switches", "--upgrade", first)
+            for name, before in ((second, first), (first, second)):
+                stack.command("switches", "--upgrade", name)
+                poll(lambda: cookies(stack)[name] == OWN.cookie, 30, f"{name} runs the new program")  # noqa: B023
+                stack.wait_full()
+                assert stack.active() == before
+                stack.command("switches", "--activate", name)
+            stack.wait_full()
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 20, 10, "they go on")
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers")
+        assert set(cookies(stack).values()) == {OWN.cookie}
+        assert_all_good(report(short), count)
+        assert_all_good(report(long), TRANSFERS)
+        assert_clean(world)
+
+
+def test_a_switch_that_has_its_own_build(tmp_path: Path) -> None:
+    """It is filled and takes over with what its operator has given it; one whose build has no room is refused by name,
+    and nothing comes of it."""
+    with pair() as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        with idle(world), Talk(world, count=2) as talk:
+            stack.switches[second].kill()
+            stack.start_one(second, write(OLD, tmp_path / "old"))
+            poll(lambda: stack.members()[second]["role"] == "standby", 30, f"{second} is full")
+            assert cookies(stack)[second] != OWN.cookie
+            stack.switches[first].kill()
+            poll(lambda: stack.active() == second, 10, f"{second} is active")
+            stack.start_one(first, write(SMALL, tmp_path / "small"))
+            poll(lambda: stack.members()[first]["role"] == "refused", 30, f"{first} is refused")
+            why = stack.members()[first]["reason"]
+            assert "is too small: there are more entries of table virtual_service, and it has room for 0" in why
+            assert why.endswith(f"; give it this controller's: --upgrade {first}")
+            with pytest.raises(ProcessFailed, match="not one that holds everything"):
+                stack.command("switches", "--activate", first)
+            stack.command("switches", "--upgrade", first)
+            stack.wait_full()
+            stack.command("switches", "--activate", first)
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 20, 10, "they go on")
+        assert world.get("c2").toa is not None
+        assert_clean(world)
