@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from p4rt.variants import room, variant, write
 
 from topo.pair import Pair
 from topo.process import ProcessFailed, poll
+from topo.stack import installed
 from topo.talk import Talk
 from topo.world import World, ask, report
 
@@ -23,12 +25,31 @@ OLD = variant(OWN, room(sessions=1 << 16, servers=1 << 12), renumbered=True)
 """Another build: with other sizes, and other ids of all that has one."""
 SMALL = variant(OWN, {"virtual_service": 0})
 TRANSFERS, RATE, SECONDS = 10, 40, 12
+PUSHED = 120.0
+"""Seconds that a switch may take for another program, on a machine that is busy."""
 
 
 @pytest.fixture(autouse=True)
 def _of_p4soft(target: str) -> None:
     if target != "p4soft":
         pytest.skip("the switches are p4soft, whatever the target")
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The directories of both. p4soft compiles what it has not run yet, for longer than a test waits."""
+    directory = tmp_path_factory.mktemp("builds")
+    found = {name: write(build, directory / name) for name, build in (("old", OLD), ("small", SMALL))}
+    for path in found.values():
+        files = [str(path / "fullnat.json"), "--p4info", str(path / "fullnat.p4info.txtpb")]
+        command = [*installed("p4soft"), *files, "--grpc-server-addr", f"unix:{path}/socket"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert any("listening" in line for line in process.stdout)
+            finally:
+                process.kill()
+    return found
 
 
 @contextlib.contextmanager
@@ -54,11 +75,11 @@ def cookies(stack: Pair) -> dict[str, int]:
     return {name: each["program"] for name, each in stack.members().items()}
 
 
-def test_the_program_of_a_group_is_upgraded(tmp_path: Path) -> None:
+def test_the_program_of_a_group_is_upgraded(builds: dict[str, Path]) -> None:
     """The controller first, which goes on with the old program; then the switch that stands by, which is filled beside
     the other one, takes over by command, and then the other one. Transfers, connections that begin and one that says
     nothing go on."""
-    with pair(options=("--program", str(write(OLD, tmp_path / "old")))) as (world, stack):
+    with pair(options=("--program", str(builds["old"]))) as (world, stack):
         first = stack.active()
         assert first is not None
         second = other(first)
@@ -76,7 +97,7 @@ def test_the_program_of_a_group_is_upgraded(tmp_path: Path) -> None:
                 stack.command("switches", "--upgrade", first)
             for name, before in ((second, first), (first, second)):
                 stack.command("switches", "--upgrade", name)
-                poll(lambda: cookies(stack)[name] == OWN.cookie, 30, f"{name} runs the new program")  # noqa: B023
+                poll(lambda: cookies(stack)[name] == OWN.cookie, PUSHED, f"{name} runs the new program")  # noqa: B023
                 stack.wait_full()
                 assert stack.active() == before
                 stack.command("switches", "--activate", name)
@@ -90,7 +111,7 @@ def test_the_program_of_a_group_is_upgraded(tmp_path: Path) -> None:
         assert_clean(world)
 
 
-def test_a_switch_that_has_its_own_build(tmp_path: Path) -> None:
+def test_a_switch_that_has_its_own_build(builds: dict[str, Path]) -> None:
     """It is filled and takes over with what its operator has given it; one whose build has no room is refused by name,
     and nothing comes of it."""
     with pair() as (world, stack):
@@ -99,13 +120,13 @@ def test_a_switch_that_has_its_own_build(tmp_path: Path) -> None:
         second = other(first)
         with idle(world), Talk(world, count=2) as talk:
             stack.switches[second].kill()
-            stack.start_one(second, write(OLD, tmp_path / "old"))
-            poll(lambda: stack.members()[second]["role"] == "standby", 30, f"{second} is full")
+            stack.start_one(second, builds["old"])
+            poll(lambda: stack.members()[second]["role"] == "standby", PUSHED, f"{second} is full")
             assert cookies(stack)[second] != OWN.cookie
             stack.switches[first].kill()
             poll(lambda: stack.active() == second, 10, f"{second} is active")
-            stack.start_one(first, write(SMALL, tmp_path / "small"))
-            poll(lambda: stack.members()[first]["role"] == "refused", 30, f"{first} is refused")
+            stack.start_one(first, builds["small"])
+            poll(lambda: stack.members()[first]["role"] == "refused", PUSHED, f"{first} is refused")
             why = stack.members()[first]["reason"]
             assert "is too small: there are more entries of table virtual_service, and it has room for 0" in why
             assert why.endswith(f"; give it this controller's: --upgrade {first}")

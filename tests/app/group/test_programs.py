@@ -72,6 +72,14 @@ async def pushed(cluster: Cluster, name: str) -> None:
     running(cluster.switches[name], PROGRAM)
 
 
+async def led_by(cluster: Cluster, name: str) -> None:
+    """Until all are full, and this one is active, whichever began."""
+    await cluster.full()
+    if cluster.group.active is not cluster.member(name):
+        await cluster.owner.activate(name)
+        await cluster.full()
+
+
 def changed(change: Callable[[p4i.P4Info], object]) -> Program:
     """The program with another P4Info."""
     made = variant(PROGRAM)
@@ -100,7 +108,7 @@ def say_nothing(info: p4i.P4Info) -> None:
 
 async def test_one_with_other_ids_and_sizes_is_filled_and_takes_over(make: MakeCluster) -> None:
     cluster = make(kind=programs(b=OTHER))
-    await cluster.full()
+    await led_by(cluster, "a")
     await cluster.connect(40)
     await cluster.settled()
     assert cluster.roles() == {"a": "active", "b": "standby"}
@@ -124,7 +132,7 @@ async def test_one_with_other_ids_and_sizes_is_filled_and_takes_over(make: MakeC
 async def test_the_program_is_upgraded_in_turn(make: MakeCluster) -> None:
     """A new controller goes on with what its switches run, and gives them its own one after the other."""
     cluster = make(kind=programs(a=OTHER, b=OTHER))
-    await cluster.full()
+    await led_by(cluster, "a")
     await cluster.connect(30)
     with pytest.raises(NotNow, match=r"switch a forwards: have another one do so \(--activate\), and upgrade it then"):
         cluster.owner.upgrade("a")
@@ -148,7 +156,7 @@ async def test_the_program_is_upgraded_in_turn(make: MakeCluster) -> None:
 
 async def test_a_new_controller_finds_its_sessions_in_the_old_program(make: MakeCluster) -> None:
     cluster = make(kind=programs(a=OTHER, b=SMALL))
-    await cluster.full()
+    await led_by(cluster, "a")
     await cluster.connect(20)
     await cluster.settled()
     await cluster.stop()
@@ -215,7 +223,7 @@ async def test_a_program_of_somebody_else_is_exchanged(make: MakeCluster) -> Non
 
 async def test_one_that_is_refused_and_forwards_loses_its_gate_once_another_one_does(make: MakeCluster) -> None:
     cluster = make()
-    await cluster.full()
+    await led_by(cluster, "a")
     await cluster.connect(5)
     await cluster.settled()
     await cluster.stop()
@@ -237,7 +245,7 @@ def ids(entries: Iterable[Entry]) -> set[int]:
 
 async def test_the_group_has_room_for_what_the_smallest_one_has(make: MakeCluster) -> None:
     cluster = make(kind=programs(b=SMALL))
-    await cluster.full()
+    await led_by(cluster, "a")
     assert cluster.core.capacity.room.session_ids == 30
     await cluster.connect(30)
     cluster.syns(3)
@@ -303,3 +311,19 @@ async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) ->
     ((key, service),) = plain.core.model.services.items()
     with pytest.raises(CommandError, match="proxy_protocol first is not in this program of the switch"):
         plain.core.check([EditService(key, replace(service.settings, proxy_protocol="first"))])
+
+
+async def test_one_whose_table_fills_up_later_is_refused_by_name(make: MakeCluster) -> None:
+    cluster = make(kind=programs(b=variant(PROGRAM, {"virtual_service": 1})))
+    await led_by(cluster, "a")
+    cluster.switches["b"].refuse = lambda _update: (8, "full")
+    services = [builders.virtual(), builders.virtual(port=81)]
+    cluster.runner.reconfigure(builders.config(*services, timeouts=SOON))
+    said = await refused(cluster, "b")
+    assert "is too small: there are more entries of table virtual_service, and it has room for 1" in said
+    assert cluster.roles()["a"] == "active"
+    cluster.runner.reconfigure(cluster.config)
+    cluster.switches["b"].refuse = lambda _update: None
+    await cluster.full("a", "b")
+    await cluster.settled()
+    assert cluster.runner.errors == 0

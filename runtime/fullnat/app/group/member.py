@@ -126,7 +126,7 @@ class Member:
             ago=monotonic() - takeover.at if takeover is not None else None,
             took=takeover.took if takeover is not None else None,
             program=programs.cookie(self.name),
-            other_program=bool(programs.cookie(self.name)) and programs.differs(self.name),
+            other_program=programs.is_other(self.name),
         )
 
     async def admit(self, session: SwitchSession) -> None:

@@ -172,7 +172,7 @@ class GroupOwner:
         group, member = self.group, self.group.members.get(name)
         if member is None:
             raise NotNow(f"there is no switch {quoted(name)}, but {', '.join(group.members)}")
-        if not group.programs.differs(name):
+        if group.programs.is_own(name):
             raise NotNow(f"switch {name} runs this controller's program already")
         if first := self._first(member):
             raise NotNow(f"switch {name} forwards: {first}, and upgrade it then")

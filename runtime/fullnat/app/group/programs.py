@@ -154,10 +154,13 @@ class Programs:
         """Of what switch ``name`` runs; 0: that is not known."""
         return self._running[name].cookie if name in self._running else 0
 
-    def differs(self, name: str) -> bool:
-        """Whether switch ``name`` runs another program than ours."""
-        running = self._running.get(name)
-        return running is None or self.own is None or running.cookie != self.own.cookie
+    def is_own(self, name: str) -> bool:
+        """Whether switch ``name`` is known to run our own program."""
+        return name in self._running and not self.is_other(name)
+
+    def is_other(self, name: str) -> bool:
+        """Whether it is known to run another one."""
+        return name in self._running and self._running[name] is not self.own
 
 
 def _numbers(room: Sizes) -> Mapping[str, int]:
