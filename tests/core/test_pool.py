@@ -182,3 +182,54 @@ def test_spare_numbers_can_be_had_first() -> None:
     while (number := pool.take_spare(Random(1))) is not None:
         assert number in (5, 6, 7)
     assert IdPool(8).take_spare(Random(1)) is None
+
+
+def test_a_smaller_pool_gives_no_number_that_it_has_no_room_for() -> None:
+    """What is in use stays so, and comes back for a larger one."""
+    pool = IdPool(8, spare=1)
+    assert [pool.take() for _ in range(6)] == [0, 1, 2, 3, 4, 5]
+    pool.release(1)
+    pool.release(5)
+    pool.resize(4, 8)
+    assert not pool.fits(4)
+    assert [pool.take(), pool.take()] == [1, None]
+    pool.release(4)
+    assert pool.fits(4)
+    pool.resize(8, 8, spare=1)
+    assert {pool.take() for _ in range(4)} == {4, 5, 6, 7}
+    assert pool.take() is None
+
+
+def test_numbers_of_a_larger_pool_can_be_claimed_before_they_are_given() -> None:
+    pool = IdPool(4)
+    pool.resize(4, 16)
+    assert pool.claim(9)
+    assert not pool.claim(16)
+    assert [pool.take() for _ in range(5)] == [0, 1, 2, 3, None]
+    pool.release(9)
+    assert 9 not in pool
+    pool.resize(16, 16)
+    assert pool.take() == 4
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), max_size=60))
+def test_a_pool_of_changing_size_gives_each_number_to_one(steps: list[tuple[int, int]]) -> None:
+    """And all of those that it has room for, before it has none."""
+    pool, size, used = IdPool(6), 6, set[int]()
+    for kind, number in steps:
+        if kind == 0:
+            size = number
+            pool.resize(size, 12, spare=size // 3)
+        elif kind == 1 and used:
+            number = sorted(used)[number % len(used)]
+            pool.release(number)
+            used.remove(number)
+        else:
+            given_number = pool.take()
+            free = set(range(size)) - used
+            assert (given_number is None) == (not free)
+            if given_number is not None:
+                assert given_number in free
+                used.add(given_number)
+    assert len(pool) == len(used)
+    assert pool.fits(size) == all(number < size for number in used)
