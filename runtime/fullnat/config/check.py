@@ -9,7 +9,7 @@ from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
-from fullnat.config.roles import check_roles, place
+from fullnat.config.roles import check_roles, is_of_snat, place
 from fullnat.config.servers import all_forward
 from fullnat.config.switches import networks
 from fullnat.core.declared import outward_rules
@@ -47,7 +47,7 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None, *, ru
         _check_routes(view, problems, where)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
-    wrong = {address for _, view in views for address in check_roles(view, problems)}
+    wrong = {address for where, view in views for address in check_roles(view, problems, where)}
     services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where = place(server, number)
@@ -195,7 +195,7 @@ def _check_named_interfaces(config: Config, server: VirtualServer, where: Where,
     """Those of ``match``, and of the options that a section ``[[snat]]`` has in its place."""
     there = {interface.number for interface in config.interfaces}
     for option, said in unknown(server.match, there, "[[interface]]"):
-        if server.said:
+        if is_of_snat(server):
             problems.add(where, {"iif": "interface", "oif": "out_interface"}[option], said)
         else:
             problems.add(where, "match", f"{option} {said}")
