@@ -11,7 +11,8 @@ import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
-from fullnat.config.spread import Part, Spread, group_of, moved, part, spread
+from fullnat.config.parts import Part, part
+from fullnat.config.spread import Spread, group_of, moved, spread
 from fullnat.config.written import GRAMMARS, document
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,8 +129,8 @@ def test_each_group_has_its_part() -> None:
     assert [each.gateway for each in west.config.routes] == [IPv4Address("10.2.0.254")]
     locals_ = [[str(local) for local in each.config.virtual_servers[0].local_addresses] for each in (east, west)]
     assert locals_ == [["10.1.0.100", "10.1.0.101"], ["10.2.0.100", "10.2.0.101"]]
-    assert east.spread is not None
-    assert east.spread.told("west") == "group west (lb-west:50051)"
+    assert east.share.spread is not None
+    assert east.share.spread.told("west") == "group west (lb-west:50051)"
 
 
 def test_what_is_read_is_written_again() -> None:

@@ -23,10 +23,10 @@ from fullnat.config import (
     lists,
     locate,
     networks,
+    parts,
     probes,
     scalars,
     snat,
-    spread,
     switches,
 )
 from fullnat.config.advice import advice
@@ -43,6 +43,7 @@ from fullnat.config.roles import place
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import PLACES, section, tables
 from fullnat.config.servers import SwitchSettings, all_forward
+from fullnat.config.spread import spread
 from fullnat.core.declared.modes import Mode
 from fullnat.core.declared.values import (
     BLOCKS,
@@ -120,7 +121,7 @@ def of_document(
     if config is not None:
         config = replace(config, vain=vain)
         for part in _parts(config, problems):
-            check.check(part.config, problems, CPU_PORTS[target], runs=runs)
+            check.check(part, problems, CPU_PORTS[target], runs=runs)
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
@@ -128,14 +129,14 @@ def of_document(
     return config
 
 
-def _parts(config: Config, problems: Problems) -> Iterable[spread.Part]:
+def _parts(config: Config, problems: Problems) -> Iterable[Config]:
     """What each controller of it would run."""
     if config.groups:
-        return spread.parts(config, spread.spread(config, problems))
+        return (part.config for part in parts.parts(config, spread(config, problems)))
     for number, virtual in enumerate(config.virtual_servers, 1):
         if virtual.group:
             problems.add(place(virtual, number), "group", "there are no groups: no [[switch]] has one")
-    return [spread.Part(config)]
+    return [config]
 
 
 # ---------------------------------------------------------------------------------------------- values

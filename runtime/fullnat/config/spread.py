@@ -8,12 +8,11 @@ address one way.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import NamedTuple
 
-from fullnat.config.errors import ConfigError, Problems, Where
+from fullnat.config.errors import Problems, Where
 from fullnat.config.groups import Group
 from fullnat.config.model import Config, IpAddress, ServiceSettings, VirtualServer
 from fullnat.config.roles import is_of_snat, place
@@ -178,61 +177,13 @@ class _Checked:
             self._add(where, key, f"{address} is a virtual address of group {other}, and this is of {group}")
 
 
-# ---------------------------------------------------------------------------------------------- parts
-
-
-class Part(NamedTuple):
-    """What the controller of one group runs, and what it knows of the others; of a configuration without groups it is
-    the configuration, and there is nothing to know."""
-
-    config: Config
-    spread: Spread | None = None
-    own: str = ""
-
-
-def parts(config: Config, found: Spread) -> Iterator[Part]:
-    """That of each group."""
-    numbered = [replace(each, said=place(each, number)) for number, each in enumerate(config.virtual_servers, 1)]
-    for group in config.groups:
-        services = (each for each in numbered if found.services.get(name_of(each)) == group.name)
-        switches = (each for each in config.switches if each.group == group.name)
-        own = replace(
-            config,
-            interfaces=group.interfaces,
-            routes=group.routes,
-            virtual_servers=tuple(_with_locals(each, group) for each in services),
-            switches=tuple(replace(each, group="") for each in switches),
-            groups=(group,),
-        )
-        yield Part(own, found, group.name)
-
-
-def _with_locals(virtual: VirtualServer, group: Group) -> VirtualServer:
-    """With the group's local addresses, if it needs some and names none; without the group, which it has by now."""
-    modes = {real.mode or virtual.mode for real in virtual.real_servers} or {virtual.mode}
-    needs = virtual.sessions and not virtual.local_addresses and any(mode.has_own_numbers for mode in modes)
-    return replace(virtual, group="", local_addresses=group.local_addresses if needs else virtual.local_addresses)
-
-
-def part(config: Config, name: str) -> Part:
-    """That of the group ``name``; "": there are no groups. Raises ConfigError."""
-    names = [group.name for group in config.groups]
-    if not names and not name:
-        return Part(config)
-    known = f"there are {', '.join(names)}" if names else "no [[switch]] has one"
-    if not name:
-        raise ConfigError([f"which group is this controller's? {known} (fullnat run --group)"])
-    if name not in names:
-        raise ConfigError([f"there is no group {quoted(name)}; {known}"])
-    return next(each for each in parts(config, spread(config)) if each.own == name)
-
-
 def moved(before: Spread, after: Spread) -> Mapping[IpAddress, tuple[str, str]]:
     """Virtual addresses that services have before and after, by which group then and now, where these differ."""
     both = before.virtual.keys() & after.virtual.keys()
     pairs = {address: (before.virtual[address], after.virtual[address]) for address in both}
-    return {address: pairs[address] for address in sorted(pairs, key=_order) if len({*pairs[address]}) > 1}
+    return {address: pairs[address] for address in sorted(pairs, key=order) if len({*pairs[address]}) > 1}
 
 
-def _order(address: IpAddress) -> tuple[int, int]:
+def order(address: IpAddress) -> tuple[int, int]:
+    """To sort by."""
     return address.version, int(address)
