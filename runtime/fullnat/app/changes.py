@@ -140,7 +140,7 @@ class Changes:
                     raise
             except CommandError as error:
                 raise ConfigError(error.messages) from None
-            self._file, self._switches = new, config.switches
+            self._file, self._switches, self.share = new, config.switches, share
             self._taken(config)
             _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
             _LOGGER.info("configuration reloaded from %s: %s", self._path, counted(len(changes), "change"))

@@ -113,7 +113,7 @@ class Share(NamedTuple):
         for value, used in locals_.items():
             address = ip_address(bytes(value))
             other = new.spread.answered.get(address, new.own)
-            if other != new.own:
+            if other not in (new.own, self.spread.answered.get(address)):
                 held = f"{counted(used, 'session')} here get no answers any more" if used else "no session here has it"
                 lines.append(f"local address {address} moves to {new.spread.told(other)}: {held}")
         return lines
