@@ -185,9 +185,9 @@ async def test_a_reload_tells_what_moves_before_it_does(make: Make) -> None:
         EAST.replace(', "10.1.0.101"', "") + group("west", 2).replace('"10.2.0.101"', '"10.1.0.101"') + moved
     )
     told = [
-        f"{OF_EAST} moves to group west (lb-west:50051): 12 sessions here end with a reset",
+        f"{OF_EAST} moves to group west (lb-west:50051): 12 sessions here will be reset",
         f"{OF_WEST} comes from group west (lb-west:50051), where its sessions end",
-        "local address 10.1.0.101 moves to group west (lb-west:50051): 12 sessions here get no answers any more",
+        "local address 10.1.0.101 moves to group west (lb-west:50051): 12 sessions here will get no answers",
     ]
     dry = await changes.reload(dry_run=True)
     assert dry.changes[:3] == told

@@ -114,7 +114,7 @@ class Share(NamedTuple):
             address = ip_address(bytes(value))
             other = new.spread.answered.get(address, new.own)
             if other not in (new.own, self.spread.answered.get(address)):
-                held = f"{counted(used, 'session')} here get no answers any more" if used else "no session here has it"
+                held = f"{counted(used, 'session')} here will get no answers" if used else "no session here has it"
                 lines.append(f"local address {address} moves to {new.spread.told(other)}: {held}")
         return lines
 
@@ -124,7 +124,7 @@ ALONE = Share()
 
 
 def _ending(sessions: int) -> str:
-    return f"{counted(sessions, 'session')} here end with a reset" if sessions else "it has no sessions here"
+    return f"{counted(sessions, 'session')} here will be reset" if sessions else "it has no sessions here"
 
 
 def _is_none(key: ServiceKey) -> bool:
