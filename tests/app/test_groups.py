@@ -80,7 +80,7 @@ def make(tmp_path: Path) -> Make:
     def made(text: str) -> Changes:
         path = tmp_path / "fullnat.toml"
         path.write_text(text)
-        config, share = part(file.load(path), "east")
+        config, share, _ = part(file.load(path), "east")
         runner = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
         runner.reconfigure(config)
         return Changes(runner, path, switches=config.switches, group=Switches(config.switches), share=share)

@@ -12,7 +12,7 @@ from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.config.parts import Part, part
-from fullnat.config.spread import Spread, group_of, moved, spread
+from fullnat.config.spread import Spread, group_of, moved
 from fullnat.config.written import GRAMMARS, document
 from hypothesis import given
 from hypothesis import strategies as st
@@ -333,7 +333,9 @@ def test_a_part_has_to_be_there(text: str, name: str, said: str) -> None:
 
 
 def found(text: str) -> Spread:
-    return spread(file.parse(text))
+    spread = file.parse(text).spread
+    assert spread is not None
+    return spread
 
 
 def test_what_moves_when_a_group_comes() -> None:

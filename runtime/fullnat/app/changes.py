@@ -124,7 +124,7 @@ class Changes:
                 self._require_open()
             keeps = self.keeps(keep)
             # What is compared is changed by nobody but us.
-            (config, share), new, told, commands = await asyncio.to_thread(self._compared, keeps)
+            (config, share, _), new, told, commands = await asyncio.to_thread(self._compared, keeps)
             switches = self._wanted(config, keeps)
             try:
                 changes = self._checked(commands)
@@ -150,7 +150,7 @@ class Changes:
     async def compare(self, text: str) -> list[str]:
         """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
         whole = await asyncio.to_thread(file.parse, text, target=self._target)
-        config, share = await asyncio.to_thread(part, whole, self.share.own)
+        config, share, _ = await asyncio.to_thread(part, whole, self.share.own)
         self._require_same(config)
         commands = diff(self.model, model_of(config))
         try:

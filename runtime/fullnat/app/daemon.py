@@ -61,7 +61,7 @@ async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ApiError or P4RuntimeError at the start."""
     # What is made of a configuration has no cycles, and stays: looking for some doubles the time that it takes.
     gc.disable()
-    own, share = part(file.load(options.config, options.target), options.group)
+    own, share, _ = part(file.load(options.config, options.target), options.group)
     storage = await opened(options)
     config = configured(own, options, storage)
     compiled = program.load(target=options.target, device_config=options.device_config)

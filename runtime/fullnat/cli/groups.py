@@ -14,7 +14,7 @@ from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config, VirtualServer
-from fullnat.config.spread import Spread, addresses_of, moved, name_of, spread
+from fullnat.config.spread import Spread, addresses_of, moved, name_of
 
 Json = dict[str, Any]
 _FILE = click.Path(path_type=Path)
@@ -31,7 +31,7 @@ def groups(config: Path, before: Path | None, as_json: bool, target: str) -> Non
     if before is None:
         _show(list(_shown(found)), as_json)
     else:
-        _compare(spread(_load(before, target)), spread(found), as_json)
+        _compare(_spread(_load(before, target)), _spread(found), as_json)
 
 
 def _load(path: Path, target: str) -> Config:
@@ -45,9 +45,14 @@ def _load(path: Path, target: str) -> Config:
     return found
 
 
+def _spread(config: Config) -> Spread:
+    assert config.spread is not None
+    return config.spread
+
+
 def _shown(config: Config) -> Iterator[Json]:
     """Each address, in the order of the file, and what has none."""
-    known = spread(config)
+    known = _spread(config)
     services: dict[str, list[VirtualServer]] = {}
     for virtual in config.virtual_servers:
         for subject in [str(each) for each in addresses_of(virtual)] or [str(virtual.endpoint)]:
@@ -81,17 +86,17 @@ def _compare(old: Spread, new: Spread, as_json: bool) -> None:
             said = {"address": str(address), "kind": kind, "before": then, "group": now}
             click.echo(json.dumps(said) if as_json else f"{kind} {address} moves from group {then} to {now}")
     if not as_json:
-        stay = len(new.virtual) - len(moves)
-        click.echo(f"{_addresses(len(moves))} of services move, and {stay} stay: the sessions of what moves are reset")
+        click.echo(f"{_summary(len(moves), len(new.virtual) - len(moves))}: the sessions of what moves are reset")
 
 
-def _addresses(number: int) -> str:
-    return f"{number} address{'' if number == 1 else 'es'}"
+def _summary(moving: int, staying: int) -> str:
+    moves = "1 address of services moves" if moving == 1 else f"{moving} addresses of services move"
+    return f"{moves}, {staying} {'stays' if staying == 1 else 'stay'}"
 
 
 def table(config: Config) -> Iterator[str]:
     """How much each group has, of a configuration with groups, one line each."""
-    known = spread(config)
+    known = _spread(config)
     yield f"{'group':<16} {'switches':>8} {'services':>8} {'addresses':>9}  controller"
     for group in config.groups:
         switches = sum(each.group == group.name for each in config.switches)

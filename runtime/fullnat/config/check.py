@@ -38,10 +38,13 @@ from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
 
 
-def check(config: Config, problems: Problems, cpu_port: int | None = None, *, runs: bool = False) -> None:
+def check(
+    config: Config, problems: Problems, cpu_port: int | None = None, within: Where = (), *, runs: bool = False
+) -> None:
     """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
-    is known. One that ``runs`` may be as commands have left it, between two of them."""
-    views = networks(config)
+    is known. Interfaces and routes are of the section ``within``. One that ``runs`` may be as commands have left it,
+    between two of them."""
+    views = networks(config, within)
     for where, view in views:
         _check_interfaces(view, problems, cpu_port, where)
         _check_routes(view, problems, where)

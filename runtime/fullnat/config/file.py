@@ -6,7 +6,7 @@ docs/example.toml shows every option. :mod:`fullnat.config.check` finds what is 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,7 +39,6 @@ from fullnat.config.model import (
     Timeouts,
     VirtualServer,
 )
-from fullnat.config.roles import place
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import PLACES, section, tables
 from fullnat.config.servers import SwitchSettings, all_forward
@@ -120,23 +119,15 @@ def of_document(
     config = _config(document, problems, members)
     if config is not None:
         config = replace(config, vain=vain)
-        for part in _parts(config, problems):
-            check.check(part, problems, CPU_PORTS[target], runs=runs)
+        if config.groups:
+            config = replace(config, spread=spread(config, problems))
+        for part in parts.every(config):
+            check.check(part.config, problems, CPU_PORTS[target], part.within, runs=runs)
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
         raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
     return config
-
-
-def _parts(config: Config, problems: Problems) -> Iterable[Config]:
-    """What each controller of it would run."""
-    if config.groups:
-        return (part.config for part in parts.parts(config, spread(config, problems)))
-    for number, virtual in enumerate(config.virtual_servers, 1):
-        if virtual.group:
-            problems.add(place(virtual, number), "group", "there are no groups: no [[switch]] has one")
-    return [config]
 
 
 # ---------------------------------------------------------------------------------------------- values

@@ -17,6 +17,7 @@ from fullnat.net.vlan import interface_number
 
 if TYPE_CHECKING:
     from fullnat.config.groups import Group
+    from fullnat.config.spread import Spread
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
@@ -382,7 +383,9 @@ class Config(GlobalSettings, Accessible):
     switches: tuple[SwitchSettings, ...] = ()
     """Those of the group, or of all groups; none: the one that the command line names."""
     groups: tuple[Group, ...] = ()
-    """Those that services are spread over, or the one that this is the part of; none: there is nothing to spread."""
+    """Those that services are spread over; none: there is nothing to spread, or this is the part of one."""
+    spread: Spread | None = field(default=None, compare=False)
+    """Who of them has what, where there are some."""
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from fullnat.config.errors import ConfigError
+from fullnat.config.errors import ConfigError, Where
 from fullnat.config.groups import Group
 from fullnat.config.model import Config, VirtualServer
 from fullnat.config.roles import place
 from fullnat.config.share import ALONE, Share
-from fullnat.config.spread import Spread, name_of, spread
+from fullnat.config.spread import name_of
 from fullnat.words import quoted
 
 
@@ -21,23 +21,30 @@ class Part(NamedTuple):
 
     config: Config
     share: Share = ALONE
+    within: Where = ()
+    """The section that its interfaces and routes are of."""
 
 
-def parts(config: Config, found: Spread) -> Iterator[Part]:
-    """That of each group."""
-    numbered = [replace(each, said=place(each, number)) for number, each in enumerate(config.virtual_servers, 1)]
+def every(config: Config) -> Iterator[Part]:
+    """That of each group, which is a configuration without groups; of one that is so already itself."""
+    if (found := config.spread) is None:
+        yield Part(config)
+        return
+    services: dict[str, list[VirtualServer]] = {name: [] for name in found.names}
+    for number, virtual in enumerate(config.virtual_servers, 1):
+        if (name := found.services.get(name_of(virtual))) is not None:
+            services[name].append(replace(virtual, said=place(virtual, number)))
     for group in config.groups:
-        services = (each for each in numbered if found.services.get(name_of(each)) == group.name)
-        switches = (each for each in config.switches if each.group == group.name)
         own = replace(
             config,
             interfaces=group.interfaces,
             routes=group.routes,
-            virtual_servers=tuple(_with_locals(each, group) for each in services),
-            switches=tuple(replace(each, group="") for each in switches),
-            groups=(group,),
+            virtual_servers=tuple(_with_locals(each, group) for each in services[group.name]),
+            switches=tuple(replace(each, group="") for each in config.switches if each.group == group.name),
+            groups=(),
+            spread=None,
         )
-        yield Part(own, Share(found, group.name))
+        yield Part(own, Share(found, group.name), group.said)
 
 
 def _with_locals(virtual: VirtualServer, group: Group) -> VirtualServer:
@@ -45,11 +52,6 @@ def _with_locals(virtual: VirtualServer, group: Group) -> VirtualServer:
     modes = {real.mode or virtual.mode for real in virtual.real_servers} or {virtual.mode}
     needs = virtual.sessions and not virtual.local_addresses and any(mode.has_own_numbers for mode in modes)
     return replace(virtual, group="", local_addresses=group.local_addresses if needs else virtual.local_addresses)
-
-
-def every(config: Config) -> list[Part]:
-    """All that there are: of a configuration without groups one."""
-    return list(parts(config, spread(config))) if config.groups else [Part(config)]
 
 
 def part(config: Config, name: str) -> Part:

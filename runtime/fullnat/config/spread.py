@@ -45,16 +45,13 @@ def matched(settings: ServiceSettings) -> tuple[IpAddress, ...]:
 @dataclass(frozen=True, slots=True)
 class Spread:
     groups: tuple[Group, ...]
+    names: tuple[str, ...]
     services: dict[ServiceName, str] = field(default_factory=dict)
     """By service of the file, the group."""
     virtual: dict[IpAddress, str] = field(default_factory=dict)
     """By virtual address of those."""
     answered: dict[IpAddress, str] = field(default_factory=dict)
     """By local address and by public address of SNAT: what real servers and others answer to."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(group.name for group in self.groups)
 
     def of_address(self, address: IpAddress) -> str:
         """The group of a virtual address, whether the file has it or not."""
@@ -70,10 +67,9 @@ def name_of(virtual: VirtualServer) -> ServiceName:
     return virtual.protocol, virtual.address, virtual.port
 
 
-def spread(config: Config, problems: Problems | None = None) -> Spread:
-    """Who has what in ``config``, which has groups. What is wrong with that is added to ``problems``; a configuration
-    that was read has none."""
-    found = Spread(config.groups)
+def spread(config: Config, problems: Problems) -> Spread:
+    """Who has what in ``config``, which has groups. What is wrong with that is added to ``problems``."""
+    found = Spread(config.groups, tuple(group.name for group in config.groups))
     numbered = [(place(virtual, number), virtual) for number, virtual in enumerate(config.virtual_servers, 1)]
     check = _Checked(problems, found)
     for where, virtual in numbered:
@@ -90,36 +86,32 @@ def spread(config: Config, problems: Problems | None = None) -> Spread:
 class _Checked:
     """Fills a :class:`Spread`, and says what cannot be."""
 
-    def __init__(self, problems: Problems | None, found: Spread) -> None:
+    def __init__(self, problems: Problems, found: Spread) -> None:
         self._problems = problems
         self._found = found
         self._at: dict[IpAddress, tuple[Where, str]] = {}
         """Where the group of a virtual address is said."""
         self._uses: dict[IpAddress, tuple[str, Where, str]] = {}
 
-    def _add(self, where: Where, key: str, said: str) -> None:
-        if self._problems is not None:
-            self._problems.add(where, key, said)
-
     def _seen(self, at: tuple[Where, str], seen_from: tuple[Where, str]) -> str:
-        return "" if self._problems is None else self._problems.at(*at, self._problems.place(*seen_from))
+        return self._problems.at(*at, self._problems.place(*seen_from))
 
     def take(self, where: Where, key: str, virtual: VirtualServer, group: str) -> None:
         """``virtual`` is of ``group``, and so is whatever has its addresses."""
         found = self._found
         if group not in found.names:
             known = ", ".join(found.names)
-            self._add(where, key, f"there is no group {quoted(group)}; there are {known}")
+            self._problems.add(where, key, f"there is no group {quoted(group)}; there are {known}")
             return
         for address in addresses_of(virtual):
             other = found.virtual.setdefault(address, group)
             at = self._at.setdefault(address, (where, key))
             if other != group:
                 said = f"{address} is of group {other} ({self._seen(at, (where, key))}): an address is of one group"
-                self._add(where, key, said)
+                self._problems.add(where, key, said)
         name = name_of(virtual)
         if found.services.setdefault(name, group) != group:
-            self._add(where, key, f"another service of this fwmark is of group {found.services[name]}")
+            self._problems.add(where, key, f"another service of this fwmark is of group {found.services[name]}")
 
     def rule(self, where: Where, virtual: VirtualServer) -> None:
         """``virtual`` names no group."""
@@ -129,12 +121,12 @@ class _Checked:
         elif virtual.mode.is_outward:
             known = " and ".join(found.names)
             said = f"is missing: hosts inside reach one group, and there are {known}"
-            self._add(where, "group", said)
+            self._problems.add(where, "group", said)
         elif len(groups := {found.virtual.get(each, "") for each in addresses}) == 1 and groups != {""}:
             self.take(where, "group", virtual, groups.pop())
         elif len(addresses) > 1:
             said = f"is missing: it has {len(addresses)} addresses, which the rule may give to several groups"
-            self._add(where, "group", said)
+            self._problems.add(where, "group", said)
         elif addresses:
             self.take(where, "address", virtual, found.of_address(addresses[0]))
 
@@ -148,7 +140,9 @@ class _Checked:
             first = seen.setdefault(virtual.persistence_group, group)
             if first != group:
                 said = f"{virtual.persistence_group} is of services in group {first}, and this one is in {group}"
-                self._add(where, "persistence_group", f"{said}, which share no templates: say group = for all of them")
+                self._problems.add(
+                    where, "persistence_group", f"{said}, which share no templates: say group = for all of them"
+                )
 
     def answered(self, config: Config, numbered: list[tuple[Where, VirtualServer]]) -> None:
         """Whose a local or a public address is: answers go one way."""
@@ -171,10 +165,10 @@ class _Checked:
         other, first, said_by = self._uses.setdefault(address, (group, where, key))
         if other != group:
             said = f"{address} is of group {other} ({self._seen((first, said_by), (where, key))}), and this of {group}"
-            self._add(where, key, f"{said}: answers go to one of them")
+            self._problems.add(where, key, f"{said}: answers go to one of them")
         elif found.virtual.get(address, group) != group:
             other = found.virtual[address]
-            self._add(where, key, f"{address} is a virtual address of group {other}, and this is of {group}")
+            self._problems.add(where, key, f"{address} is a virtual address of group {other}, and this is of {group}")
 
 
 def moved(before: Spread, after: Spread) -> Mapping[IpAddress, tuple[str, str]]:

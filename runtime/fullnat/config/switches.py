@@ -16,6 +16,7 @@ from fullnat.config import bgp, scalars
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, Interface, StaticRoute
 from fullnat.config.networks import network
+from fullnat.config.roles import place
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import section, tables
 from fullnat.config.servers import SwitchSettings, all_forward, is_grpc
@@ -88,11 +89,11 @@ def _bgp(table: Any, where: Where, problems: Problems) -> bgp.Bgp | None:
     return None if found is None else bgp.Bgp(**found, neighbors=tuple(neighbors))
 
 
-def networks(config: Config) -> list[tuple[Where, Config]]:
-    """Each network that the services of a group are reached by: the configuration as one switch has it, and the section
-    that says so. Of one switch, and of several on one network, it is the configuration itself."""
+def networks(config: Config, within: Where = ()) -> list[tuple[Where, Config]]:
+    """Each network that the services are reached by: the configuration as one switch has it, and the section that says
+    so. Of one switch, and of several on one network, it is the configuration itself, of the section ``within``."""
     if not all_forward(config.switches):
-        return [(config.groups[0].said if config.groups else (), config)]
+        return [(within, config)]
     return [
         (each.said, replace(config, interfaces=each.interfaces, routes=each.routes))
         for each in config.switches
@@ -112,6 +113,9 @@ def check(config: Config, problems: Problems, target: str) -> None:
             if first is not None:
                 problems.add(each.said, key, f"is already that of switch {first.said[-1][1]}")
     if not config.groups:
+        for number, virtual in enumerate(config.virtual_servers, 1):
+            if virtual.group:
+                problems.add(place(virtual, number), "group", "there are no groups: no [[switch]] has one")
         _check_group(config.switches, config.interfaces, config.routes, (), problems)
         return
     for kind in ("interface", "route"):
