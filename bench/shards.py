@@ -6,12 +6,12 @@ Nothing is run but the rule. The constants were measured, as docs/scale.md says 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import statistics
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fullnat.config.spread import group_of
 
 PORTS = 64_512
 """Of a local address towards one real server."""
@@ -34,13 +34,6 @@ MEMOS_PER_TXN = 100
 ETCD_MEMOS = 44_000
 RENEWALS = 3
 """A second, of each leader: a lease kept alive and a key read; who stands by asks as often."""
-
-
-def group_of(virtual: str, groups: Sequence[str]) -> str:
-    """The group that has the services of this address: of all groups the one whose hash with it is the highest. A
-    group more takes its share from all others, and one less leaves the services of the others where they are
-    (rendezvous hashing: Thaler and Ravishankar, 1998)."""
-    return max(groups, key=lambda group: hashlib.blake2b(f"{group} {virtual}".encode(), digest_size=8).digest())
 
 
 @dataclass(frozen=True, slots=True)

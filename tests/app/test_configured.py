@@ -8,18 +8,17 @@ from typing import Any
 
 from fullnat.app.daemon import configured
 from fullnat.app.group.remembered import OnDisk
+from fullnat.config import file
 
 INTERFACE = '[[interface]]\nport = 1\nmac = "02:00:00:00:00:01"\naddress = "192.0.2.1/24"\n'
 SWITCHES = "".join(f'[[switch]]\nname = "{name}"\ngrpc_addr = "unix:/run/{name}"\n' for name in ("left", "right"))
 
 
-def test_switches_are_those_of_the_file_where_etcd_has_the_configuration(tmp_path: Path) -> None:
+def test_switches_are_those_of_the_file_where_etcd_has_the_configuration() -> None:
     """etcd has none: a second controller of a group looked for one switch, and so did the first when it came back."""
-    path = tmp_path / "fullnat.toml"
-    path.write_text(SWITCHES + INTERFACE)
-    options: Any = SimpleNamespace(config=path, target="v1model")
+    options: Any = SimpleNamespace(target="v1model")
     storage: Any = SimpleNamespace(config_text=lambda: f"punt_rate = 77\n{INTERFACE}", config_name="etcd")
-    config = configured(options, storage)
+    config = configured(file.parse(SWITCHES + INTERFACE), options, storage)
     assert ([each.name for each in config.switches], config.punt_rate) == (["left", "right"], 77)
 
 

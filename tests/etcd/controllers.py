@@ -151,7 +151,8 @@ class Owner:
 
 
 class Controller:
-    def __init__(self, name: str, store: Store, switches: list[Switch], random: Random) -> None:
+    def __init__(self, name: str, store: Store, switches: list[Switch], random: Random, prefix: str = PREFIX) -> None:
+        self.prefix = prefix
         self.machine = Machine(name, store, random)
         self.secrets: set[bytes] = set()
         self.cut: set[str] = set()
@@ -165,7 +166,7 @@ class Controller:
         return switch.name not in self.cut
 
     def _role(self) -> Role:
-        shared = SharedStore(cast(Etcd, self.machine), PREFIX, Path("/nowhere"))
+        shared = SharedStore(cast(Etcd, self.machine), self.prefix, Path("/nowhere"))
         settings = Settings(endpoints=(Endpoint("x", 1),), name=self.machine.name)
         core, runner = cast(Any, self.core), cast(Any, Runner())
         return Role(shared, settings, runner, core, self.machine.clock)

@@ -145,6 +145,7 @@ class Handlers:
                     "access": translate.counted(declared.access),
                     "has_quorum": self._snapshots.has_quorum(key),
                     **self._snapshots.need(key),
+                    **({"group": self._snapshots.group} if self._snapshots.group else {}),
                 }
 
     async def local_addresses(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
@@ -250,7 +251,8 @@ class Handlers:
             raise CallError(Kind.INVALID, str(error)) from None
         services = self._changes.model.services
         if key not in services:
-            raise CallError(Kind.UNKNOWN, absent(key, services.__contains__))
+            elsewhere = self._changes.share.elsewhere(key)
+            raise CallError(Kind.UNKNOWN, elsewhere or absent(key, services.__contains__))
         return key
 
 

@@ -18,9 +18,11 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import Config
+from fullnat.config.parts import Part, part
 from fullnat.config.servers import SwitchSettings, all_forward
+from fullnat.config.share import ALONE, Share
 from fullnat.config.switches import apart
-from fullnat.core.declared.commands import Command, CommandError
+from fullnat.core.declared.commands import Command, CommandError, ServiceKey
 from fullnat.core.declared.model import Model
 from fullnat.words import counted, quoted
 
@@ -64,15 +66,19 @@ class Changes:
         target: str = V1MODEL,
         switches: Sequence[SwitchSettings] = (),
         group: Group | None = None,
+        share: Share = ALONE,
     ) -> None:
-        """The core runs what the file at ``path`` says, on ``switches``, which are those of ``group``. ``taken`` hears
-        of a configuration that was taken over; ``keep`` is what :meth:`reload` does when it is not told."""
+        """The core runs what the file at ``path`` says, on ``switches``, which are those of ``group``; of a file with
+        several groups what is ours by ``share``. ``taken`` hears of a configuration that was taken over; ``keep`` is
+        what :meth:`reload` does when it is not told."""
         self._runner = runner
         self._path = path
         self._target = target
         self._switches = tuple(switches)
         """As the file had them."""
         self._group = group
+        self.share = share
+        """As the file had it when it was last read."""
         self._taken = taken
         self._keep = keep
         self._file = runner.core.model.copy()
@@ -97,10 +103,15 @@ class Changes:
         """Carry out all of ``commands``; what they change. Raises CommandError or Refused, and then nothing has."""
         async with self._one_at_a_time:
             self._require_open()
+            self._require_ours(commands)
             return await self._carry_out(commands)
 
     def check(self, commands: Sequence[Command]) -> list[str]:
         """What ``commands`` would change. Raises CommandError if they cannot be carried out."""
+        self._require_ours(commands)
+        return self._checked(commands)
+
+    def _checked(self, commands: Sequence[Command]) -> list[str]:
         self._runner.check(commands)
         return described(commands, self.model)
 
@@ -113,14 +124,15 @@ class Changes:
                 self._require_open()
             keeps = self.keeps(keep)
             # What is compared is changed by nobody but us.
-            config, new, told, commands = await asyncio.to_thread(self._compared, keeps)
+            (config, share, _), new, told, commands = await asyncio.to_thread(self._compared, keeps)
             switches = self._wanted(config, keeps)
             try:
-                changes = self.check(commands)
+                changes = self._checked(commands)
+                moves = self._moves(share)
                 if dry_run:
-                    return Reloaded(self._regrouped(switches) + changes, told)
+                    return Reloaded(moves + self._regrouped(switches) + changes, told)
                 before = self._running
-                moves = await self._regroup(switches)
+                moves += await self._regroup(switches)
                 try:
                     changes = moves + await self._carry_out(commands)
                 except Refused:
@@ -128,7 +140,7 @@ class Changes:
                     raise
             except CommandError as error:
                 raise ConfigError(error.messages) from None
-            self._file, self._switches = new, config.switches
+            self._file, self._switches, self.share = new, config.switches, share
             self._taken(config)
             _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
             _LOGGER.info("configuration reloaded from %s: %s", self._path, counted(len(changes), "change"))
@@ -137,12 +149,12 @@ class Changes:
 
     async def compare(self, text: str) -> list[str]:
         """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
-        config = await asyncio.to_thread(file.parse, text, target=self._target)
+        whole = await asyncio.to_thread(file.parse, text, target=self._target)
+        config, share, _ = await asyncio.to_thread(part, whole, self.share.own)
         self._require_same(config)
-        new = model_of(config)
-        commands = diff(self.model, new)
+        commands = diff(self.model, model_of(config))
         try:
-            return self._regrouped(config.switches) + self.check(commands)
+            return self._moves(share) + self._regrouped(config.switches) + self._checked(commands)
         except CommandError as error:
             raise ConfigError(error.messages) from None
 
@@ -153,7 +165,17 @@ class Changes:
             changes = await asyncio.to_thread(lambda: described(diff(self.model, model_of(config)), self.model))
             self._runner.reconfigure(config)
             self._taken(config)
+            await asyncio.to_thread(self._reread)
             _tell("as the leader has it: %s", changes)
+
+    def _reread(self) -> None:
+        """Who has which services: in a file that is the same on every machine, and the leader has read it again."""
+        if not self.share.own:
+            return
+        try:
+            self.share = part(file.load(self._path, self._target), self.share.own).share
+        except ConfigError as error:
+            _LOGGER.warning("who has which services is as it was: %s", error.problems[0])
 
     async def arrange(self, add: SwitchSettings | None = None, remove: str | None = None) -> list[str]:
         """Have one switch more in the group, or one less; what that changes. Raises Refused, and then nothing has."""
@@ -204,14 +226,34 @@ class Changes:
         if self._closed:
             raise Refused(self._closed)
 
-    def _compared(self, keeps: bool) -> tuple[Config, Model, list[str], list[Command]]:
+    def _require_ours(self, commands: Sequence[Command]) -> None:
+        """Raises CommandError for what another group's controller has to carry out."""
+        if problems := self.share.refusals(commands, self.model):
+            raise CommandError(problems)
+
+    def _moves(self, share: Share) -> list[str]:
+        """What comes from other groups and goes there when ``share`` is as things are."""
+        core, now = self._runner.core, asyncio.get_running_loop().time()
+
+        def sessions(key: ServiceKey) -> int:
+            view = core.service(key, now)
+            return 0 if view is None else sum(server.active + server.inactive for server in view.servers)
+
+        used = {local.address: local.used for local in core.local_addresses()} if share.own else {}
+        return self.share.moves(share, self.model, sessions, used)
+
+    def _compared(self, keeps: bool) -> tuple[Part, Model, list[str], list[Command]]:
         """The file as it is now, and its model; what commands have made different from what it was, in words; and what
         leads from what runs to where a reload shall."""
-        config = file.load(self._path, self._target)
-        self._require_same(config)
-        new = model_of(config)
+        found = part(file.load(self._path, self._target), self.share.own)
+        self._require_same(found.config)
+        new = model_of(found.config)
         told = described(diff(self._file, self.model), self._file)
-        return config, new, told, diff(self.model, merged(self._file, new, self.model) if keeps else new)
+        wanted = merged(self._file, new, self.model) if keeps else new
+        for key in [key for key in wanted.services if found.share.holder(key, wanted.services[key].settings.inward)]:
+            # A command has made it, when it was ours.
+            del wanted.services[key]
+        return found, new, told, diff(self.model, wanted)
 
     def _require_same(self, config: Config) -> None:
         """Raises ConfigError if ``config`` has other switches than those that run, and they cannot be exchanged."""

@@ -40,6 +40,7 @@ from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
+from fullnat.config.parts import part
 from fullnat.core.controller import Controller
 from fullnat.etcd.channel import Members
 from fullnat.etcd.client import Etcd
@@ -60,8 +61,9 @@ async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ApiError or P4RuntimeError at the start."""
     # What is made of a configuration has no cycles, and stays: looking for some doubles the time that it takes.
     gc.disable()
+    own, share, _ = part(file.load(options.config, options.target), options.group)
     storage = await opened(options)
-    config = configured(options, storage)
+    config = configured(own, options, storage)
     compiled = program.load(options.program, options.target, options.device_config)
     Schema(compiled.p4info, compiled.sizes)
     core = Controller(
@@ -84,11 +86,11 @@ async def run(options: Options) -> None:
         owner = await switches(options, config, compiled, runner, stack, role)
         group = owner if isinstance(owner, GroupOwner) else None
         log = _session_log(options, core, stack)
-        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role)
+        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role, options.group)
         programs = Notifier(Known(core.has_quorum, core.found_well))
         stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
-        about["size"] = compiled.sizes.session_ids
+        about |= {"size": compiled.sizes.session_ids, "group": options.group}
         ports = EmbeddedPorts(options)
 
         def taken(config: Config) -> None:
@@ -96,7 +98,7 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         taken(config)
-        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches, group)
+        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches, group, share)
         cpu_port = options.cpu_port if options.embedded else CPU_PORTS[options.target]
         tracing = Tracing(owner, compiled, cpu_port, networks(config.switches))
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
@@ -131,10 +133,9 @@ async def opened(options: Options) -> Storage:
     return store
 
 
-def configured(options: Options, storage: Storage) -> Config:
-    """What other controllers run, or else what the file says, as it always does of switches: they are told to each
+def configured(own: Config, options: Options, storage: Storage) -> Config:
+    """What other controllers run, or else what our file says, as it always does of switches: they are told to each
     controller, as ``--grpc-addr`` is. Raises ConfigError or StateError."""
-    own = file.load(options.config, options.target)
     shared = storage.config_text()
     if shared is None:
         return own

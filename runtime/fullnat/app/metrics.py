@@ -132,6 +132,14 @@ class _Reading(Collector):
         self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
+        """Of one of several groups with its name."""
+        group = self._stats.get("group")
+        for family in self._families():
+            if group:
+                family.samples = [each._replace(labels={**each.labels, "group": group}) for each in family.samples]
+            yield family
+
+    def _families(self) -> Iterator[Metric]:
         stats = self._stats
         yield GaugeMetricFamily(
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"

@@ -18,7 +18,10 @@ class Options:
     """The command line of ``fullnat run``."""
 
     config: Path
+    group: str = ""
+    """Which of those that services are spread over; "": the file has none."""
     state_dir: Path
+    """Of the group, where there are several."""
     control_socket: Path
     api: Tcp | None = None
     """Where the admin API is beside the control socket."""

@@ -13,6 +13,11 @@ def state_directory() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "fullnat"
 
 
+def of_group(directory: Path, group: str | None) -> Path:
+    """Where the controller of one of several groups keeps its files: two on one machine never share any."""
+    return directory / "group" / group if group else directory
+
+
 CONTROL_SOCKET = "FULLNAT_CONTROL_SOCKET"
 """Of the environment: stands for --control-socket wherever that is not given."""
 

@@ -68,14 +68,16 @@ class Snapshots:
         watch: Watch | None = None,
         log: SessionLog | None = None,
         shared: Shared | None = None,
+        group: str = "",
     ) -> None:
-        """``shared``: with other controllers."""
+        """``shared``: with other controllers; ``group`` is ours of several."""
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
         self._session_log = log
         self._shared = shared
+        self.group = group
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -271,6 +273,7 @@ class Snapshots:
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
             "switches": self.switches(),
+            **({"group": self.group} if self.group else {}),
             **({"etcd": self.shared()} if self._shared is not None else {}),
         }
 

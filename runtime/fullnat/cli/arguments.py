@@ -9,6 +9,7 @@ import click
 
 from fullnat.api.identity import Grants
 from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.config.switches import switch_name
 from fullnat.etcd.settings import PREFIX, SettingError, endpoints, prefix
 
 DEVICE_ID = 1
@@ -22,6 +23,7 @@ class Arguments:
     """As the user has given them, each right by itself."""
 
     config: Path
+    group: str | None
     grpc_addr: str | None
     grpc_tls_ca: Path | None
     grpc_tls_cert: Path | None
@@ -72,11 +74,20 @@ def ports(given: Arguments) -> dict[int, str]:
 
 def refuse(given: Arguments) -> None:
     """Raises UsageError for options that do not go together."""
+    _refuse_group(given)
     _refuse_switch(given)
     _refuse_tls(given)
     _refuse_ports(given)
     _refuse_api(given)
     _refuse_etcd(given)
+
+
+def _refuse_group(given: Arguments) -> None:
+    try:
+        if given.group is not None:
+            switch_name(given.group)
+    except ValueError as error:
+        raise click.UsageError(f"--group: {error}") from None
 
 
 def _refuse_switch(given: Arguments) -> None:

@@ -9,6 +9,7 @@ import click
 
 from fullnat.cli.controlclient import Refused, socket_option, tell
 from fullnat.cli.ending import end
+from fullnat.cli.groups import table
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
@@ -35,6 +36,8 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
     for line in (*advice(found), *(f"{line} on this machine" for line in absent(found))):
         click.echo(f"warning: {line}", err=True)
     click.echo(f"{config}: {', '.join(_summary(found))}")
+    for line in table(found) if found.groups else ():
+        click.echo(line)
     if running:
         _compare(found, control_socket)
 
@@ -50,6 +53,8 @@ def _summary(found: Config) -> Iterator[str]:
         public = {real.address for virtual in rules for real in virtual.real_servers}
         addresses = f"{len(public)} address{'' if len(public) == 1 else 'es'}"
         yield f"{counted(len(numbers), 'SNAT rule')} of {addresses}"
+    if found.groups:
+        yield counted(len(found.groups), "group")
 
 
 def _problems(error: ConfigError) -> Iterator[str]:

@@ -12,6 +12,7 @@ import click
 
 from fullnat.cli.check import check
 from fullnat.cli.convert import convert
+from fullnat.cli.groups import groups
 from fullnat.cli.output import guarded
 from fullnat.cli.reload import reload
 from fullnat.cli.run import run
@@ -37,7 +38,21 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, switches, talkers, top, trace, check, convert, reload, upgrade, *toa_commands()):
+for command in (
+    run,
+    sessions,
+    stats,
+    switches,
+    talkers,
+    top,
+    trace,
+    check,
+    groups,
+    convert,
+    reload,
+    upgrade,
+    *toa_commands(),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

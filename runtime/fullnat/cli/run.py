@@ -20,7 +20,7 @@ from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
 from fullnat.config.servers import GRPC_ADDRESS
-from fullnat.etcd.settings import PREFIX, SILENCE, SettingError, Settings, endpoints, password, prefix
+from fullnat.etcd.settings import PREFIX, SILENCE, SettingError, Settings, endpoints, of_group, password, prefix
 
 if TYPE_CHECKING:
     from fullnat.app.options import Options
@@ -35,6 +35,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option("--group", metavar="NAME", help="Which of the groups of CONFIG this controller has, if there are some.")
 @click.option("--grpc-addr", type=GrpcType(), show_default=GRPC_ADDRESS, help="P4Runtime server of the switch.")
 @click.option("--grpc-tls-ca", type=FILE, help="Speak TLS; the switch's certificate is signed by this CA (PEM).")
 @click.option("--grpc-tls-cert", type=FILE, help="Our certificate, for a switch that asks for one (PEM).")
@@ -166,7 +167,8 @@ def _daemon_options(given: Arguments) -> Options:
     attached = ports(given)
     return Options(
         config=given.config,
-        state_dir=given.state_dir or paths.state_directory(),
+        group=given.group or "",
+        state_dir=paths.of_group(given.state_dir or paths.state_directory(), given.group),
         control_socket=given.control_socket or paths.control_socket(),
         api=api,
         grants=given.grants,
@@ -202,7 +204,7 @@ def _etcd_settings(given: Arguments) -> Settings | None:
     try:
         return Settings(
             endpoints=endpoints(given.etcd)[0],
-            prefix=prefix(given.etcd_prefix or PREFIX),
+            prefix=of_group(prefix(given.etcd_prefix or PREFIX), given.group),
             silence=given.etcd_silence or SILENCE,
             ca=given.etcd_ca,
             cert=given.etcd_cert,

@@ -110,7 +110,8 @@ def _absence(switch: Json) -> str:
 def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
     """Title, columns and rows of every table shown."""
     name = found["switch"].get("name")
-    note = f" (switch {name} forwards)" if name else ""
+    note = f" of group {found['group']}" if found.get("group") else ""
+    note += f" (switch {name} forwards)" if name else ""
     note += "" if found["switch_counters"] else f"; {_absence(found['switch'])}, so its counters are missing"
     changes = found.get("rates")
     packets, counter = ("reason", "packets", "bytes"), ("counter", "value")

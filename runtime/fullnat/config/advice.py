@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.config.model import Config, VirtualServer
+from fullnat.config.parts import every
 from fullnat.core.declared.modes import Mode
 
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
@@ -14,7 +15,9 @@ def advice(config: Config) -> Iterator[str]:
     """What the file says in vain, with its place, what leads to no clients, and each virtual server that refuses all of
     its clients or has them refuse its answers; one line each."""
     yield from config.vain
-    yield from _without_routes(config)
+    for part in every(config):
+        group = f"group {part.share.own}: " if part.share.own else ""
+        yield from (f"{group}{line}" for line in _without_routes(part.config))
     for virtual in config.virtual_servers:
         name = f"virtual server {virtual.protocol} {virtual.endpoint}"
         if not virtual.real_servers:
@@ -27,8 +30,8 @@ def advice(config: Config) -> Iterator[str]:
 
 def _without_routes(config: Config) -> Iterator[str]:
     """Of each family whose clients get answers by the switch."""
-    every = (*config.routes, *(route for switch in config.switches for route in switch.routes))
-    led = {route.prefix.version for route in every if route.gateway is not None}
+    routes = (*config.routes, *(route for switch in config.switches for route in switch.routes))
+    led = {route.prefix.version for route in routes if route.gateway is not None}
     modes = {Mode.FULLNAT, Mode.NAT}
     answering = {each.address.version for each in config.virtual_servers if _modes(each) & modes}
     leaving = {each.address.version for each in config.virtual_servers if each.mode.is_outward}

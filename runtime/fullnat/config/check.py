@@ -9,7 +9,7 @@ from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
-from fullnat.config.roles import check_roles, place
+from fullnat.config.roles import check_roles, is_of_snat, place
 from fullnat.config.servers import all_forward
 from fullnat.config.switches import networks
 from fullnat.core.declared import outward_rules
@@ -38,16 +38,19 @@ from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
 
 
-def check(config: Config, problems: Problems, cpu_port: int | None = None, *, runs: bool = False) -> None:
+def check(
+    config: Config, problems: Problems, cpu_port: int | None = None, within: Where = (), *, runs: bool = False
+) -> None:
     """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
-    is known. One that ``runs`` may be as commands have left it, between two of them."""
-    views = networks(config)
+    is known. Interfaces and routes are of the section ``within``. One that ``runs`` may be as commands have left it,
+    between two of them."""
+    views = networks(config, within)
     for where, view in views:
         _check_interfaces(view, problems, cpu_port, where)
         _check_routes(view, problems, where)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
-    wrong = {address for _, view in views for address in check_roles(view, problems)}
+    wrong = {address for where, view in views for address in check_roles(view, problems, where)}
     services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where = place(server, number)
@@ -195,7 +198,7 @@ def _check_named_interfaces(config: Config, server: VirtualServer, where: Where,
     """Those of ``match``, and of the options that a section ``[[snat]]`` has in its place."""
     there = {interface.number for interface in config.interfaces}
     for option, said in unknown(server.match, there, "[[interface]]"):
-        if server.said:
+        if is_of_snat(server):
             problems.add(where, {"iif": "interface", "oif": "out_interface"}[option], said)
         else:
             problems.add(where, "match", f"{option} {said}")

@@ -17,11 +17,13 @@ from fullnat.config import (
     addresses,
     bgp,
     check,
+    groups,
     hints,
     keepalived,
     lists,
     locate,
     networks,
+    parts,
     probes,
     scalars,
     snat,
@@ -40,6 +42,7 @@ from fullnat.config.model import (
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import PLACES, section, tables
 from fullnat.config.servers import SwitchSettings, all_forward
+from fullnat.config.spread import spread
 from fullnat.core.declared.modes import Mode
 from fullnat.core.declared.values import (
     BLOCKS,
@@ -116,7 +119,10 @@ def of_document(
     config = _config(document, problems, members)
     if config is not None:
         config = replace(config, vain=vain)
-        check.check(config, problems, CPU_PORTS[target], runs=runs)
+        if config.groups:
+            config = replace(config, spread=spread(config, problems))
+        for part in parts.every(config):
+            check.check(part.config, problems, CPU_PORTS[target], part.within, runs=runs)
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
@@ -231,6 +237,7 @@ PLACES |= {
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
     "[[snat]]": snat.SNAT,
+    "[[group]]": groups.GROUP,
     "[[switch]]": switches.SWITCH,
     "[switch.bgp]": bgp.BGP,
     "[[switch.bgp.neighbor]]": bgp.NEIGHBOR,
@@ -246,7 +253,7 @@ PLACES |= {
 
 def _config(document: Mapping[str, Any], problems: Problems, known: tuple[SwitchSettings, ...]) -> Config | None:
     top: Where = ()
-    sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
+    sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch", "group")
     values = section(document, GLOBAL, problems, top, sections)
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces, routes = networks.network(document, problems, top)
@@ -254,10 +261,12 @@ def _config(document: Mapping[str, Any], problems: Problems, known: tuple[Switch
     virtuals = (_virtual_server(table, timeouts, problems, where) for where, table in found_servers)
     servers = [virtual for virtual in virtuals if virtual is not None]
     for where, table in tables(document, "snat", problems, top):
-        if (found := section(table, snat.SNAT, problems, where)) is not None:
+        if (found := section(table, snat.SNAT | switches.OF_SERVICE, problems, where)) is not None:
             servers += snat.services(found, where, problems)
     members = switches.sections(document, problems, top) or known
-    if "interface" not in document and "virtual_server" in document and not all_forward(members):
+    spread_over = groups.sections(document, members, problems, top)
+    alone = not spread_over and not all_forward(members)
+    if alone and "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
         return None
@@ -266,6 +275,7 @@ def _config(document: Mapping[str, Any], problems: Problems, known: tuple[Switch
         routes=routes,
         virtual_servers=tuple(servers),
         switches=members,
+        groups=spread_over,
         timeouts=timeouts,
         **lists.accessed(values),
     )
@@ -290,7 +300,7 @@ def _virtual_server(
             problems.add(where, key, "is that of another kind of service: what one by fwmark is of says match")
     options = _BY_MARK if "fwmark" in table else VIRTUAL_SERVER
     said = {key: value for key, value in table.items() if options is VIRTUAL_SERVER or key not in ("address", "port")}
-    found = section(said, options, problems, where, ("real_server", "timeouts", "check"))
+    found = section(said, options | switches.OF_SERVICE, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)

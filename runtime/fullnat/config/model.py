@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fullnat.config.servers import SwitchSettings
 from fullnat.core.declared.modes import Mode
@@ -14,6 +14,10 @@ from fullnat.net.flow import address as as_bytes
 from fullnat.net.match import Match
 from fullnat.net.prefixes import Prefix
 from fullnat.net.vlan import interface_number
+
+if TYPE_CHECKING:
+    from fullnat.config.groups import Group
+    from fullnat.config.spread import Spread
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
@@ -329,8 +333,10 @@ class VirtualServer(ServiceSettings, Accessible):
     access: Access = OPEN
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+    group: str = ""
+    """Of switches that has it; none: the rule says which (:mod:`fullnat.config.spread`)."""
     said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    """The section that it is of, if that stands for several of them."""
+    """The section that it is of, where its number does not tell."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -375,7 +381,11 @@ class Config(GlobalSettings, Accessible):
     """That of all services."""
     virtual_servers: tuple[VirtualServer, ...] = ()
     switches: tuple[SwitchSettings, ...] = ()
-    """Those of the group; none: the one that the command line names."""
+    """Those of the group, or of all groups; none: the one that the command line names."""
+    groups: tuple[Group, ...] = ()
+    """Those that services are spread over; none: there is nothing to spread, or this is the part of one."""
+    spread: Spread | None = field(default=None, compare=False)
+    """Who of them has what, where there are some."""
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
 
@@ -387,12 +397,3 @@ def only(settings: type[S], said: S) -> S:
     """Of ``said``, which is more, what ``settings`` has."""
     names = (each.name for each in fields(settings))  # type: ignore[arg-type]
     return settings(**{name: getattr(said, name) for name in names})
-
-
-TEXTS = frozenset(
-    each.name
-    for kind in (ServiceSettings, ServerSettings, Check)
-    for each in fields(kind)
-    if str(each.type).startswith(("str", "Mode", "IpAddress"))
-)
-"""Settings that are text, even where it looks like a number."""

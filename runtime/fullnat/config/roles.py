@@ -23,14 +23,14 @@ class Use(NamedTuple):
     key: str
 
 
-def uses(config: Config) -> Iterator[Use]:
-    """Every use of every address."""
+def uses(config: Config, within: Where = ()) -> Iterator[Use]:
+    """Every use of every address; interfaces and routes are of the section ``within``."""
     for number, interface in enumerate(config.interfaces, 1):
         for own in interface.addresses:
-            yield Use(own.ip, Role.INTERFACE, (("interface", number),), "address")
+            yield Use(own.ip, Role.INTERFACE, (*within, ("interface", number)), "address")
     for number, route in enumerate(config.routes, 1):
         if route.gateway is not None:
-            yield Use(route.gateway, Role.GATEWAY, (("route", number),), "gateway")
+            yield Use(route.gateway, Role.GATEWAY, (*within, ("route", number)), "gateway")
     for number, virtual in enumerate(config.virtual_servers, 1):
         where = place(virtual, number)
         if virtual.fwmark is None:
@@ -46,12 +46,17 @@ def uses(config: Config) -> Iterator[Use]:
 
 
 def place(virtual: VirtualServer, number: int) -> Where:
-    """Where the file says it: the virtual server of this number, or a section that stands for several."""
+    """Where the file says it: the virtual server of this number, or the section that it names."""
     return virtual.said or (("virtual_server", number),)
 
 
+def is_of_snat(virtual: VirtualServer) -> bool:
+    """Whether a section ``[[snat]]`` says it, which stands for several."""
+    return virtual.said[:1] != () and virtual.said[0][0] == "snat"
+
+
 def _place_of_server(virtual: VirtualServer, where: Where, number: int) -> tuple[Where, str]:
-    return (where, "addresses") if virtual.said else ((*where, ("real_server", number)), "address")
+    return (where, "addresses") if is_of_snat(virtual) else ((*where, ("real_server", number)), "address")
 
 
 def _addresses(match: Match) -> Iterator[Address]:
@@ -59,7 +64,7 @@ def _addresses(match: Match) -> Iterator[Address]:
     return match.addresses() if match.dst.num_addresses <= MOST_ADDRESSES else iter(())
 
 
-def check_roles(config: Config, problems: Problems) -> set[IpAddress]:
+def check_roles(config: Config, problems: Problems, within: Where = ()) -> set[IpAddress]:
     """Report addresses in roles that exclude each other, and those that no host can have; returns them.
 
     Of two places the later one is reported, and names the other. A list of local addresses is one place.
@@ -68,11 +73,11 @@ def check_roles(config: Config, problems: Problems) -> set[IpAddress]:
     reported: set[tuple[Where, str, Where, str]] = set()
     seen: dict[IpAddress, dict[Role, Use]] = {}
     unusable = _unusable(config)
-    for use in uses(config):
+    for use in uses(config, within):
         if use.address in unusable and use.role is not Role.INTERFACE:
             wrong.add(use.address)
             kind, number = unusable[use.address]
-            at = problems.at((("interface", number),), "address", problems.place(use.where, use.key))
+            at = problems.at((*within, ("interface", number)), "address", problems.place(use.where, use.key))
             problems.add(use.where, use.key, f"{use.address} is the {kind} address of interface {number} ({at})")
         roles = seen.setdefault(use.address, {})
         for other in roles.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchSettings:
-    """A switch of the group."""
+    """A switch of a group."""
 
     name: str
     grpc_addr: str = ""
@@ -49,6 +49,10 @@ class SwitchSettings:
     routes: tuple[StaticRoute, ...] = ()
     bgp: Bgp | None = None
     """What announces it."""
+    group: str = ""
+    """Of those that services are spread over (:mod:`fullnat.config.spread`)."""
+    said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """The section that it is of."""
 
 
 def all_forward(switches: Sequence[SwitchSettings]) -> bool:

@@ -63,7 +63,7 @@ SNAT: dict[str, tuple[Convert, Any]] = {
     "udp_timeout": (scalars.seconds, PROTOCOLS["udp"].established_timeout),
     "reset_on_miss": (scalars.boolean, True),
 }
-_SAME = ("scheduler", "mapping", "block_size", "block_log", "host_sessions", "max_sessions", "new_rate")
+_SAME = ("group", "scheduler", "mapping", "block_size", "block_log", "host_sessions", "max_sessions", "new_rate")
 
 
 def services(found: dict[str, Any], where: Where, problems: Problems) -> list[VirtualServer]:

@@ -1,5 +1,5 @@
-"""Sections ``[[switch]]`` of the configuration file: the switches of the group. Without any there is one switch, where
-the command line says.
+"""Sections ``[[switch]]`` of the configuration file: the switches of the group, or of the groups that services are
+spread over (:mod:`fullnat.config.groups`). Without any there is one switch, where the command line says.
 
 With ``[[switch.interface]]`` each has a network of its own, and all forward; else they are on one network, and one is
 active."""
@@ -14,8 +14,9 @@ from typing import Any
 from fullnat.compiled import TARGETS
 from fullnat.config import bgp, scalars
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config
+from fullnat.config.model import Config, Interface, StaticRoute
 from fullnat.config.networks import network
+from fullnat.config.roles import place
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import section, tables
 from fullnat.config.servers import SwitchSettings, all_forward, is_grpc
@@ -24,7 +25,8 @@ MOST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
-def _name(value: Any) -> str:
+def switch_name(value: Any) -> str:
+    """Of a switch, or of a group of them."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"{value!r} is not a name of up to 32 letters, digits, dots, dashes and underscores")
     return value
@@ -37,19 +39,22 @@ def _grpc(value: Any) -> str:
 
 
 SWITCH: dict[str, tuple[Convert, Any]] = {
-    "name": (_name, REQUIRED),
+    "name": (switch_name, REQUIRED),
     "grpc_addr": (_grpc, ""),
     "device_id": (scalars.integer(0, (1 << 63) - 1), 1),
     "target": (scalars.one_of(*TARGETS), ""),
     "embedded": (scalars.boolean, False),
+    "group": (switch_name, ""),
 }
+OF_SERVICE: dict[str, tuple[Convert, Any]] = {"group": SWITCH["group"]}
+"""What a service says of switches."""
 
 
 def member(name: str, grpc_addr: str, device_id: int | None = None) -> SwitchSettings:
     """One that is told by a command. Raises ValueError."""
     convert, default = SWITCH["device_id"]
     number = default if device_id is None else convert(device_id)
-    return SwitchSettings(name=_name(name), grpc_addr=_grpc(grpc_addr), device_id=number)
+    return SwitchSettings(name=switch_name(name), grpc_addr=_grpc(grpc_addr), device_id=number)
 
 
 def sections(document: Mapping[str, Any], problems: Problems, top: Where) -> tuple[SwitchSettings, ...]:
@@ -68,7 +73,7 @@ def _switch(table: Mapping[str, Any], where: Where, problems: Problems) -> Switc
         problems.add(where, "grpc_addr", "is where a switch is connected to, and an embedded one is in this process")
     elif not found["embedded"] and not found["grpc_addr"]:
         problems.add(where, "grpc_addr", "is missing")
-    return SwitchSettings(**found, interfaces=interfaces, routes=routes, bgp=speaker)
+    return SwitchSettings(**found, interfaces=interfaces, routes=routes, bgp=speaker, said=where)
 
 
 def _bgp(table: Any, where: Where, problems: Problems) -> bgp.Bgp | None:
@@ -84,41 +89,70 @@ def _bgp(table: Any, where: Where, problems: Problems) -> bgp.Bgp | None:
     return None if found is None else bgp.Bgp(**found, neighbors=tuple(neighbors))
 
 
-def networks(config: Config) -> list[tuple[Where, Config]]:
+def networks(config: Config, within: Where = ()) -> list[tuple[Where, Config]]:
     """Each network that the services are reached by: the configuration as one switch has it, and the section that says
-    so. Of one switch, and of several on one network, it is the configuration itself."""
+    so. Of one switch, and of several on one network, it is the configuration itself, of the section ``within``."""
     if not all_forward(config.switches):
-        return [((), config)]
+        return [(within, config)]
     return [
-        ((("switch", number),), replace(config, interfaces=each.interfaces, routes=each.routes))
-        for number, each in enumerate(config.switches, 1)
+        (each.said, replace(config, interfaces=each.interfaces, routes=each.routes))
+        for each in config.switches
         if each.interfaces
     ]
 
 
 def check(config: Config, problems: Problems, target: str) -> None:
     """What is wrong between the sections; ``target`` is that of the command line."""
-    switches = config.switches
-    if len(switches) > MOST:
-        problems.add((("switch", MOST + 1),), "name", f"a group has {MOST} switches at most")
-    for number, each in enumerate(switches, 1):
-        where: Where = (("switch", number),)
-        before = switches[: number - 1]
+    for number, each in enumerate(config.switches):
         if each.target not in ("", target):
-            problems.add(where, "target", f"{each.target} is another program than {target}, which the others run")
+            problems.add(each.said, "target", f"{each.target} is another program than {target}, which the others run")
+        if config.groups and not each.group:
+            problems.add(each.said, "group", f"is missing: there are {', '.join(one.name for one in config.groups)}")
         for key, same in _APART.items():
-            first = next((other for other, old in enumerate(before, 1) if same(old, each)), None)
+            first = next((other for other in config.switches[:number] if same(other, each)), None)
             if first is not None:
-                problems.add(where, key, f"is already that of switch {first}")
-        _check_network(config, each, where, problems)
-    for kind in ("interface", "route") if all_forward(switches) else ():
+                problems.add(each.said, key, f"is already that of switch {first.said[-1][1]}")
+    if not config.groups:
+        for number, virtual in enumerate(config.virtual_servers, 1):
+            if virtual.group:
+                problems.add(place(virtual, number), "group", "there are no groups: no [[switch]] has one")
+        _check_group(config.switches, config.interfaces, config.routes, (), problems)
+        return
+    for kind in ("interface", "route"):
         if getattr(config, f"{kind}s"):
-            problems.add(((kind, 1),), "", f"is of all switches, and each has its own [[switch.{kind}]]")
+            problems.add(((kind, 1),), "", f"is of no group: here it is [[group.{kind}]] or [[switch.{kind}]]")
+    for group in config.groups:
+        members = [each for each in config.switches if each.group == group.name]
+        _check_group(members, group.interfaces, group.routes, group.said, problems)
+        if not members:
+            problems.add(group.said, "name", f'no [[switch]] has group = "{group.name}"')
+        elif not group.interfaces and not all_forward(members):
+            said = "is missing: the switches of a group share [[group.interface]], or each has its [[switch.interface]]"
+            problems.add(group.said or members[0].said, "interface", said)
 
 
-def _check_network(config: Config, switch: SwitchSettings, where: Where, problems: Problems) -> None:
+def _check_group(
+    switches: Sequence[SwitchSettings],
+    interfaces: Sequence[Interface],
+    routes: Sequence[StaticRoute],
+    where: Where,
+    problems: Problems,
+) -> None:
+    """Of switches that are one group, with what the section ``where`` says for all of them."""
+    if len(switches) > MOST:
+        problems.add(switches[MOST].said, "name", f"a group has {MOST} switches at most")
+    for each in switches:
+        _check_network(switches, each, problems)
+    for kind, shared in (("interface", interfaces), ("route", routes)) if all_forward(switches) else ():
+        if shared:
+            said = f"is of all switches, and each has its own [[switch.{kind}]]"
+            problems.add((*where, (kind, 1)), "", said)
+
+
+def _check_network(switches: Sequence[SwitchSettings], switch: SwitchSettings, problems: Problems) -> None:
     """What is wrong with its network of its own, as far as it is not with any network."""
-    if not all_forward(config.switches):
+    where = switch.said
+    if not all_forward(switches):
         if switch.routes:
             problems.add(
                 where, "route", "is of a switch without [[switch.interface]], which has all sections [[route]]"
@@ -131,8 +165,9 @@ def _check_network(config: Config, switch: SwitchSettings, where: Where, problem
     ports = {interface.number for interface in switch.interfaces}
     if not ports:
         problems.add(where, "interface", "is missing: others of the group have their own [[switch.interface]]")
-    elif ports != {interface.number for interface in config.switches[0].interfaces}:
-        said = "are of other ports than those of switch 1: what came in by one may go on by another"
+    elif ports != {interface.number for interface in switches[0].interfaces}:
+        first = switches[0].said[-1][1]
+        said = f"are of other ports than those of switch {first}: what came in by one may go on by another"
         problems.add(where, "interface", said)
     if switch.bgp is not None:
         bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
@@ -160,8 +195,8 @@ def _same_place(old: SwitchSettings, new: SwitchSettings) -> bool:
 
 
 def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
-    """A process has one at most."""
-    return old.embedded and new.embedded
+    """A process has one at most, and each group a process of its own."""
+    return old.embedded and new.embedded and old.group == new.group
 
 
 _APART = {"name": _same_name, "grpc_addr": _same_place, "embedded": _both_embedded}

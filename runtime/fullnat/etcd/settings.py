@@ -78,6 +78,12 @@ def prefix(text: str) -> str:
     return found
 
 
+def of_group(prefix: str, group: str | None) -> str:
+    """Below which the controllers of one of several groups have what is theirs: who leads, the configuration, the
+    secret, memos. No group is below another, nor any below what a controller without groups has there."""
+    return f"{prefix}/group/{group}" if group else prefix
+
+
 def password(path: Path) -> str:
     """The first line of the file. Raises SettingError."""
     try:

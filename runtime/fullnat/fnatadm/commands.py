@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fullnat.config.here import no_program
-from fullnat.config.model import TEXTS
+from fullnat.config.texts import TEXTS
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import BY_NAME, LONGEST
 from fullnat.fnatadm.parse import Line, UsageError

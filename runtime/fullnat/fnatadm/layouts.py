@@ -46,9 +46,11 @@ def largenum(number: int, exact: bool = False) -> str:
     return f"{number // 10**12}T".rjust(9)
 
 
-def version(text: str, size: int, stands_by: bool = False) -> str:
-    """The first line, which says as well that these are not the services that the switch has."""
-    return f"IP Virtual Server version {text} (size={size})" + " standby: another controller is primary" * stands_by
+def version(text: str, size: int, stands_by: bool = False, group: str = "") -> str:
+    """The first line, which says as well that these are not the services that the switch has, or not those of all
+    groups."""
+    first = f"IP Virtual Server version {text} (size={size})" + (f" group {group}" if group else "")
+    return first + " standby: another controller is primary" * stands_by
 
 
 # ---------------------------------------------------------------------------------------------- services

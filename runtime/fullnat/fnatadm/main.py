@@ -180,7 +180,8 @@ def _list_services(line: Line) -> None:
         return
     if "service" not in line:
         (about,) = controlclient.ask(_socket(line), "about")
-        print(layouts.version(about["version"], about["size"], about.get("switch") == "standby"))
+        stands_by = about.get("switch") == "standby"
+        print(layouts.version(about["version"], about["size"], stands_by, about.get("group", "")))
     print(layout.title)
     for row in layouts.services(found, layout, wishes):
         print(row)

@@ -196,7 +196,7 @@ function showRest() {
   byId("switch").className = `badge ${CALM.includes(machine.state) ? "good" : "bad"}`;
   const shared = stats.etcd;
   const leads = shared ? `${shared.leader || "no controller"} leads${shared.up === false ? ", etcd does not answer" : ""}` : machine.reason;
-  byId("about").textContent = [about.version, about.embedded ? "embedded switch" : "", leads].filter(Boolean).join(", ");
+  byId("about").textContent = [about.version, about.group ? `group ${about.group}` : "", about.embedded ? "embedded switch" : "", leads].filter(Boolean).join(", ");
   const addresses = stats.local_addresses ?? [];
   byId("locals").replaceChildren(addresses.length ? element("div", { class: "card" }, table([
     ["Address", "address", (local) => local.address],

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
-from fullnat.config.model import TEXTS
+from fullnat.config.texts import TEXTS
 from fullnat.core.declared.values import PROXIES, SYN_PROXIES
 from fullnat.fnatadm import letters
 

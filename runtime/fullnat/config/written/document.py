@@ -8,8 +8,9 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import Any
 
-from fullnat.config import bgp, check_options, file, networks, switches
+from fullnat.config import bgp, check_options, file, groups, networks, switches
 from fullnat.config.addresses import mac_text
+from fullnat.config.groups import Group
 from fullnat.config.lists import shown
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.config.servers import SwitchSettings
@@ -26,6 +27,7 @@ def document(config: Config) -> Section:
         found["timeouts"] = timeouts
     found["interface"] = [_interface(interface) for interface in config.interfaces]
     found["route"] = [_route(route) for route in config.routes]
+    found["group"] = [_group(group) for group in config.groups]
     found["switch"] = [_switch(switch) for switch in config.switches]
     found["virtual_server"] = [_virtual_server(virtual, config.timeouts) for virtual in config.virtual_servers]
     return {key: value for key, value in found.items() if value != []}
@@ -47,6 +49,13 @@ def _switch(switch: SwitchSettings) -> Section:
     return {key: value for key, value in section.items() if value != []}
 
 
+def _group(group: Group) -> Section:
+    section = _section(group, groups.GROUP)
+    section["interface"] = [_interface(interface) for interface in group.interfaces]
+    section["route"] = [_route(route) for route in group.routes]
+    return {key: value for key, value in section.items() if value != []}
+
+
 def _interface(interface: Interface) -> Section:
     section = _section(interface, networks.INTERFACE)
     if interface.further:
@@ -65,7 +74,7 @@ def _timeouts(timeouts: Timeouts, otherwise: Timeouts) -> Section:
 
 
 def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
-    section = _section(virtual, file.VIRTUAL_SERVER)
+    section = _section(virtual, file.VIRTUAL_SERVER | switches.OF_SERVICE)
     if virtual.fwmark is not None:
         section = {key: value for key, value in section.items() if key not in ("address", "port")}
     if virtual.established_timeout == PROTOCOLS[virtual.protocol].established_timeout:

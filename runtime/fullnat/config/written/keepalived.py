@@ -37,13 +37,14 @@ _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
 """What keepalived can say of one."""
-_NO_SWITCHES = "the sections [[switch]] have no counterpart: of several switches (docs/switches.md) TOML alone can tell"
+_OF_SWITCHES = frozenset(("switch", "group"))
+_NO_SWITCHES = "[[switch]] and groups have no counterpart: of several switches (docs/switches.md) TOML alone can tell"
 _WORD = re.compile(r"[^\s\"'!#{}\\]+")
 
 
 def text(found: Section) -> tuple[str, list[str]]:
     """Read again by fullnat, it is the same configuration; and what keepalived itself makes of it."""
-    own = {key: value for key, value in found.items() if key not in ("virtual_server", "switch")}
+    own = {key: value for key, value in found.items() if key != "virtual_server" and key not in _OF_SWITCHES}
     groups: dict[tuple[str, ...], str] = {}
     services = [list(_service(service, groups)) for service in found.get("virtual_server", ())]
     parts = [list(_block("fullnat", list(_own(own)), f"@{CONFIG_ID} "))] if own else []
@@ -52,7 +53,7 @@ def text(found: Section) -> tuple[str, list[str]]:
     ]
     written = [line for service in services for line in service]
     return "\n".join(line for part in [*parts, *services] for line in [*part, ""]), [
-        *([_NO_SWITCHES] if "switch" in found else []),
+        *([_NO_SWITCHES] if not _OF_SWITCHES.isdisjoint(found) else []),
         *_unread(written),
     ]
 
@@ -113,7 +114,7 @@ def _own(section: Section) -> Iterator[str]:
 
 
 def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
-    apart = ("address", "port", "fwmark", "real_server", "local_addresses")
+    apart = ("address", "port", "fwmark", "real_server", "local_addresses", "group")
     lines = list(_options({**_DEFAULTS, **service}, apart))
     if local := tuple(service.get("local_addresses", ())):
         lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
