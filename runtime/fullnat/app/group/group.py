@@ -8,6 +8,7 @@ gate, and what was under way is written there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Sequence
 from time import monotonic
@@ -389,7 +390,6 @@ class SwitchGroup:
         self._changed = asyncio.Event()
 
     async def _change(self) -> None:
-        try:
-            await asyncio.wait_for(self._changed.wait(), TICK)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK):
+                await self._changed.wait()
