@@ -31,7 +31,7 @@ from topo.routed_cluster import routed_cluster
 from topo.world import World
 
 ESTABLISHED = 20.0
-"""Seconds without a packet that end a session: more than an idle connection is asked to be idle for."""
+"""Seconds without a packet that end a session: more than an idle connection goes without a keepalive."""
 CLOSING = {"time_wait": 1.0, "close": 1.0, "fin_wait": 2.0, "close_wait": 2.0, "last_ack": 2.0, "syn_recv": 10.0}
 SECONDS = 6
 """For which connections begin, and transfers run, around each step."""

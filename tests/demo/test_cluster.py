@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import pytest
 from rich.console import Console
@@ -73,7 +74,7 @@ def test_without_etcd_it_does_what_it_can(console: Console, monkeypatch: pytest.
 
 def test_what_is_lost_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("topo.cluster.missing", lambda: ETCD)
-    monkeypatch.setattr("demo.traffic.Traffic._woken", lambda _self: ["an idle connection: timed out"])
+    monkeypatch.setattr("demo.traffic.Traffic._woken", lambda _self: Counter({"timed out": 2}))
     assert not cluster.run(console, most=1), "\n".join(said(console))
-    assert row(console, "kill -9 of the active switch").endswith(" 1 ")
-    assert "  ✗ no connection and no byte was lost (an idle connection: timed out)" in said(console)
+    assert row(console, "kill -9 of the active switch").endswith(" 2 ")
+    assert "  ✗ no connection and no byte was lost (2 idle: timed out)" in said(console)
