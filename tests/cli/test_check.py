@@ -8,6 +8,7 @@ import pytest
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT, NO_ROUTE
+from config.test_all_active import LEFT, RIGHT, SERVICE
 
 ROUTE = '[[route]]\nprefix = "0.0.0.0/0"\ngateway = "10.0.0.2"\n'
 
@@ -47,6 +48,21 @@ def test_one_error_holds_back_checks(tmp_path: Path, text: str, place: str) -> N
     assert result.exit_code == 1
     assert told.startswith(f"{config}:{place}: ")
     assert more == "mend this first: more is checked then"
+
+
+def test_speakers_that_are_not_on_this_machine(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    left = LEFT.replace('"ip", "netns", "exec", "left", "vtysh"', '"no-such-vtysh"')
+    right = RIGHT.replace('vtysh = ["ip", "netns", "exec", "right", "vtysh"]', 'program = ["/no/speaker", "-x"]')
+    config.write_text(SERVICE + left + right)
+    result = invoke("check", config)
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        0,
+        [
+            "warning: switch left: vtysh: there is no program no-such-vtysh on this machine",
+            "warning: switch right: program: there is no program /no/speaker on this machine",
+        ],
+    )
 
 
 def test_check_warns_where_there_are_errors_as_well(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ active."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fullnat.compiled import TARGETS
 from fullnat.config import bgp, scalars
+from fullnat.config.addresses import mac_text
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config
 from fullnat.config.networks import network
@@ -111,6 +112,7 @@ def check(config: Config, problems: Problems, target: str) -> None:
             if first is not None:
                 problems.add(where, key, f"is already that of switch {first}")
         _check_network(config, each, where, problems)
+    _check_addresses(switches, problems)
     for kind in ("interface", "route") if all_forward(switches) else ():
         if getattr(config, f"{kind}s"):
             problems.add(((kind, 1),), "", f"is of all switches, and each has its own [[switch.{kind}]]")
@@ -136,6 +138,20 @@ def _check_network(config: Config, switch: SwitchSettings, where: Where, problem
         problems.add(where, "interface", said)
     if switch.bgp is not None:
         bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
+
+
+def _check_addresses(switches: Sequence[SwitchSettings], problems: Problems) -> None:
+    """Of their interfaces: what would lead to another switch than was meant."""
+    seen: dict[Hashable, int] = {}
+    for number, switch in enumerate(switches, 1):
+        for index, interface in enumerate(switch.interfaces, 1):
+            where: Where = (("switch", number), ("interface", index))
+            for own in interface.addresses:
+                if (first := seen.setdefault(own.ip, number)) != number:
+                    problems.add(where, "address", f"{own.ip} is already that of switch {first}")
+                if (first := seen.setdefault((interface.mac, own.network), number)) != number:
+                    mac = mac_text(interface.mac)
+                    problems.add(where, "mac", f"{mac} is already that of switch {first} in {own.network}")
 
 
 def apart(switches: Sequence[SwitchSettings]) -> list[str]:
