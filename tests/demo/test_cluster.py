@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from demo import cluster
+from demo.steps import Step
+from demo.traffic import Seen
 from topo import frr, namespaces
 from topo.cluster import missing
+from topo.world import World
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 ETCD, FRR = "apt-get install etcd-server", "FRR is not installed"
 STEPS = (
     "kill -9 of a switch",
@@ -72,9 +75,23 @@ def test_without_etcd_it_does_what_it_can(console: Console, monkeypatch: pytest.
     assert row(console, "kill -9 of the controller").endswith(" nothing ")
 
 
-def test_what_is_lost_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("topo.cluster.missing", lambda: ETCD)
-    monkeypatch.setattr("demo.traffic.Traffic._woken", lambda _self: Counter({"timed out": 2}))
-    assert not cluster.run(console, most=1), "\n".join(said(console))
-    assert row(console, "kill -9 of the active switch").endswith(" 2 ")
+class Undisturbed:
+    """A world in which all is well."""
+
+    def drained(self) -> None: ...
+
+    def errors(self) -> dict[str, dict[str, int]]:
+        return {}
+
+
+def test_what_is_lost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    seen = Seen(0.21, 0.0, 1.02, 420, 2, ["2 idle: timed out"])
+    monkeypatch.setattr(cluster, "tried", lambda *_: seen)
+    step = Step("kill -9 of a switch", str, "", bool, lambda: None)
+    stage = cluster.Stage(cast(World, Undisturbed()), lambda: None, iter([step]), lambda: None, lambda: {"left": 1})
+    assert not cluster.show(stage, None, console)
+    assert row(console, step.what).split() == [*step.what.split(), "0.21", "s", "0.00", "s", "1.02", "s", "2"]
     assert "  ✗ no connection and no byte was lost (2 idle: timed out)" in said(console)
+    assert "  ✗ no session is left on any switch (left: 1)" in said(console)
+    assert "  ✓ no checksum errors in any network stack" in said(console)
