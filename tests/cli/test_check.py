@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config.test_all_active import LEFT, RIGHT, SERVICE
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT, NO_ROUTE
-from config.test_all_active import LEFT, RIGHT, SERVICE
 
 ROUTE = '[[route]]\nprefix = "0.0.0.0/0"\ngateway = "10.0.0.2"\n'
 
