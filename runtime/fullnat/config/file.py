@@ -120,7 +120,7 @@ def of_document(
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
-        raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
+        raise ConfigError(problems.sorted(), warnings, config is None, problems.no_interface)
     return config
 
 
@@ -259,6 +259,7 @@ def _config(document: Mapping[str, Any], problems: Problems, known: tuple[Switch
     members = switches.sections(document, problems, top) or known
     if "interface" not in document and "virtual_server" in document and not all_forward(members):
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
+        problems.no_interface = True
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(
