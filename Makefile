@@ -95,7 +95,7 @@ bench: setup  ## measure, side by side in one run; writes docs/bench/
 demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as root with the kernel's TCP
 	@$(BIN)/python -m demo
 
-demo-cluster: setup  ## see it go on: two switches, two controllers and etcd, each killed in turn under transfers; as root
+demo-cluster: setup  ## see it go on: two switches on BGP, two controllers and etcd, each killed in turn under transfers; as root
 	@$(BIN)/python -m demo.cluster $(ARGS)
 
 chaos: setup  ## kills, pauses, partitions, slow links and clocks on a real cluster, as root: make chaos [MINUTES=5] [SEED=n] [ARGS=--help]

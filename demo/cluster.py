@@ -4,177 +4,170 @@ if nothing was lost."""
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import FrameType
 
 from fullnat.cli.output import guarded
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from bench.tools.build import BuildError
-from demo.checks import Checks
-from topo import cluster, namespaces, standard
-from topo.cluster import Cluster
+from demo.checks import Checks, named
+from demo.steps import PATIENCE, Step, of_cluster, of_pair, of_routed
+from demo.traffic import IDLE, RATE, TRANSFERS, Seen, Traffic
+from topo import cluster, frr, namespaces, standard
 from topo.namespaces import NamespaceError
 from topo.netns import Network
 from topo.pair import Pair
 from topo.process import ProcessFailed, poll
-from topo.talk import Talk
-from topo.world import World, report
+from topo.routed_cluster import routed_cluster
+from topo.world import World
 
-ESTABLISHED = 15.0
-CLOSING = {"time_wait": 1.0, "close": 1.0, "fin_wait": 2.0, "close_wait": 2.0, "last_ack": 2.0}
+ESTABLISHED = 20.0
+"""Seconds without a packet that end a session: more than an idle connection goes without a keepalive."""
+CLOSING = {"time_wait": 1.0, "close": 1.0, "fin_wait": 2.0, "close_wait": 2.0, "last_ack": 2.0, "syn_recv": 10.0}
 SECONDS = 6
-"""For which connections begin, and transfers run, around each kill."""
-BEFORE = 1.5
-RATE = 50
-TRANSFERS, THROTTLE = 10, 8 << 20
-PATIENCE = 60.0
-PICTURE = """\
-                  controllers [bold]one[/] and [bold]two[/]  ─── etcd [bold]m0 m1 m2[/]
-                        │ P4Runtime
-                 ┌──────┴───────┐
-  [bold]c1[/] ─┐     ┌── [bold cyan]left[/]    forwards ──┐     ┌─ [bold]s1[/]
-       ├─────┤                     ├─────┼─ [bold]s2[/]
-  [bold]c2[/] ─┘     └── [bold cyan]right[/]  stands by ──┘     └─ [bold]s3[/]        VIP 10.9.0.1:80"""
+"""For which connections begin, and transfers run, around each step."""
+BEFORE = 1.0
+AFTER = 1.0
+"""Seconds for which what is left works alone, once it does."""
+_ROUTED = """\
+             controllers [bold]one[/] and [bold]two[/] ─── etcd [bold]m0 m1 m2[/]
+                        │ P4Runtime; vtysh, to the FRR of each switch
+  [bold]c1[/] ─┐          ┌── [bold cyan]left[/]  + FRR ──┐          ┌─ [bold]s1[/]
+      ├─ router ─┤                 ├─ router ─┼─ [bold]s2[/]
+  [bold]c2[/] ─┘   ECMP   └── [bold cyan]right[/] + FRR ──┘   ECMP   └─ [bold]s3[/]     VIP 10.9.0.1:80"""
+_ONE_SUBNET = """\
+              controllers [bold]one[/] and [bold]two[/] ─── etcd [bold]m0 m1 m2[/]
+                         │ P4Runtime
+  [bold]c1[/] ─┐         ┌── [bold cyan]left[/]    forwards ──┐         ┌─ [bold]s1[/]
+      ├─────────┤                      ├─────────┼─ [bold]s2[/]
+  [bold]c2[/] ─┘         └── [bold cyan]right[/]  stands by ──┘         └─ [bold]s3[/]     VIP 10.9.0.1:80"""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """``kill`` does it, and says to whom; ``again`` has everything there again."""
+class Stage:
+    """A cluster that is not started, with clients and servers."""
 
-    what: str
-    kill: Callable[[], str]
-    again: Callable[[], None]
+    world: World
+    start: Callable[[], None]
+    steps: Iterator[Step]
+    whole: Callable[[], None]
+    """Waits until everything is there."""
+    entries: Callable[[], dict[str, int]]
+    """Those of sessions that each switch has, as it says itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    what: str
-    silence: float
-    connect: float
-    carried: int
-    lost: str
+class Kind:
+    title: str
+    picture: str
+    lacks: str
+    """What has to be installed for more; nothing: there is no more."""
+    stage: Callable[[int], AbstractContextManager[Stage]]
+    """Of so many members of etcd."""
 
 
-def of_cluster(stack: Cluster) -> Iterator[Step]:
-    killed: list[str] = []
-
-    def switch() -> str:
-        killed.append(stack.active() or "left")
-        stack.switches[killed[-1]].kill()
-        return killed[-1]
-
-    def leader(number: signal.Signals) -> str:
-        killed.append(stack.follow() or "one")
-        stack.controllers[killed[-1]].signal(number)
-        stack.controllers[killed[-1]].wait(20)
-        return killed[-1]
-
-    def member() -> str:
-        killed.append(stack.members_of_etcd.leader)
-        stack.members_of_etcd.kill(killed[-1])
-        return killed[-1]
-
-    def etcd() -> str:
-        stack.members_of_etcd.kill()
-        return "all members"
-
-    def activate() -> str:
-        other = next(name for name in stack.roles() if name != stack.active())
-        poll(lambda: _done(stack, "switches", "--activate", other), PATIENCE, f"{other} is active", 0.2)
-        return other
-
-    yield Step("kill -9 of the active switch", switch, lambda: stack.start_one(killed[-1]))
-    kill, end = signal.SIGKILL, signal.SIGTERM
-    yield Step("kill -9 of the leading controller", lambda: leader(kill), lambda: stack.start_controller_of(killed[-1]))
-    yield Step("kill -9 of etcd's leader", member, lambda: stack.members_of_etcd.start(killed[-1]))
-    yield Step("kill -9 of all of etcd", etcd, stack.members_of_etcd.start)
-    yield Step("SIGTERM of the leading controller", lambda: leader(end), lambda: stack.start_controller_of(killed[-1]))
-    yield Step("the other switch by command", activate, lambda: None)
+@contextmanager
+def _routed(members: int) -> Iterator[Stage]:
+    options = [f"established_timeout = {ESTABLISHED}"]
+    with routed_cluster(timeouts=CLOSING, options=options, members=members) as (world, stack):
+        yield Stage(world, stack.start, of_routed(stack), stack.wait_whole, stack.entries)
 
 
-def of_pair(stack: Pair) -> Iterator[Step]:
-    killed: list[str] = []
-
-    def switch() -> str:
-        killed.append(stack.active() or "a")
-        stack.switches[killed[-1]].kill()
-        return killed[-1]
-
-    def controller() -> str:
-        assert stack.controller is not None
-        stack.controller.kill()
-        return "the only one"
-
-    yield Step("kill -9 of the active switch", switch, lambda: stack.start_one(killed[-1]))
-    yield Step("kill -9 of the controller", controller, stack.start_controller)
+@contextmanager
+def _one_subnet(members: int) -> Iterator[Stage]:
+    config = standard.config(timeouts=CLOSING, established_timeout=ESTABLISHED)
+    with cluster.cluster(config, members=members) as (world, stack):
+        yield Stage(world, stack.start, of_cluster(stack), stack.wait_whole, stack.entries)
 
 
-def tried(world: World, talk: Talk, step: Step, whole: Callable[[], None], console: Console) -> Row:
-    count = RATE * SECONDS
-    seconds = PATIENCE + SECONDS
-    answer = THROTTLE * SECONDS // TRANSFERS
-    short = world.start_load("c2", n=count, c=count, rate=RATE, request=200, answer=2000, timeout=seconds)
-    long = world.start_load("c1", n=TRANSFERS, c=TRANSFERS, answer=answer, throttle=THROTTLE, timeout=seconds)
-    talk.take_gap()
-    with console.status(f"{TRANSFERS} transfers, {RATE} new connections/s ..."):
+@contextmanager
+def _one_controller(_members: int) -> Iterator[Stage]:
+    with Network(standard.topology()) as network:
+        stack = Pair(network, standard.config(timeouts=CLOSING, established_timeout=ESTABLISHED))
+        world = World(network, stack)
+        world.start_servers()
+        yield Stage(world, stack.start, of_pair(stack), stack.wait_full, dict)
+
+
+def kind() -> Kind:
+    """What can be shown here."""
+    if missing := cluster.missing():
+        return Kind("Two switches, one of which stands by", "", missing, _one_controller)
+    if missing := frr.unavailable():
+        title = "Two switches, one of which stands by; two controllers, etcd"
+        return Kind(title, _ONE_SUBNET, missing, _one_subnet)
+    return Kind("Two switches announced by BGP, two controllers, etcd", _ROUTED, "", _routed)
+
+
+def tried(stage: Stage, step: Step, console: Console) -> Seen:
+    """What clients have seen of the step."""
+    with console.status(f"{TRANSFERS} transfers, {IDLE} idle connections, {RATE} new ones a second ..."):
+        traffic = Traffic(stage.world, SECONDS, PATIENCE)
         time.sleep(BEFORE)
-        whom = step.kill()
-        console.print(f"  [bold]{step.what}[/]: {whom}", highlight=False)
-        time.sleep(BEFORE)
-        step.again()
-        whole()
-        outcomes = [report(load, 2 * PATIENCE) for load in (short, long)]
-    lost = [f"{outcome['failed']}: {outcome['failures']}" for outcome in outcomes if outcome["failed"]]
-    lost += [f"an open connection: {error}" for error in talk.broken]
-    gap, connect = talk.take_gap(), outcomes[0]["connect_us"]["max"] / 1e6
-    console.print(f"  [dim]longest silence {gap:.2f} s, longest connect {connect:.2f} s, everything is there again[/]")
-    return Row(f"{step.what} ({whom})", gap, connect, count + TRANSFERS, "; ".join(lost))
+        began = time.monotonic()
+
+        def tell(what: str) -> None:
+            console.print(f"  {time.monotonic() - began:6.2f} s  {what}", highlight=False)
+
+        tell(step.begin())
+        poll(step.noticed, PATIENCE, step.then, interval=0.02)
+        tell(step.then)
+        time.sleep(AFTER)
+        step.end()
+        stage.whole()
+        tell("everything is there again")
+        seen = traffic.end()
+    lost = f"[bold red]lost: {'; '.join(seen.why)}[/]" if seen.lost else "[green]nothing was lost[/]"
+    console.print(f"  a transfer was silent for {seen.silence:.2f} s at most; {lost}", highlight=False)
+    console.print(f"  new connections: {_unanswered(seen)}; the slowest took {seen.connect:.2f} s", highlight=False)
+    return seen
 
 
-def _done(stack: Cluster, *words: str) -> bool:
-    stack.follow()
-    with contextlib.suppress(ProcessFailed):
-        stack.command(*words)
-        return True
-    return False
+def _unanswered(seen: Seen) -> str:
+    return f"unanswered for {seen.unanswered:.2f} s" if seen.unanswered else "answered all the time"
 
 
-def table(rows: list[Row]) -> Table:
-    found = Table(title="What was lost", title_justify="left")
-    found.add_column("what happened", overflow="fold")
-    for column in ("longest silence", "longest connect", "connections", "lost"):
-        found.add_column(column, justify="right")
-    for row in rows:
-        lost = f"[bold red]{row.lost}[/]" if row.lost else "[green]nothing[/]"
-        found.add_row(row.what, f"{row.silence:.2f} s", f"{row.connect:.2f} s", str(row.carried), lost)
+def table(rows: list[tuple[Step, Seen]]) -> Table:
+    title = f"What was lost, of {RATE * SECONDS} new connections, {TRANSFERS} transfers, {IDLE} idle in each step"
+    found = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    found.add_column("", no_wrap=True)
+    for column in ("transfers\nsilent", "new ones\nunanswered", "slowest\nconnect"):
+        found.add_column(column, justify="right", no_wrap=True)
+    found.add_column("lost", justify="right", min_width=len("nothing"))
+    for step, seen in rows:
+        lost = f"[bold red]{seen.lost}[/]" if seen.lost else "[green]nothing[/]"
+        found.add_row(step.what, *(f"{value:.2f} s" for value in (seen.silence, seen.unanswered, seen.connect)), lost)
     return found
 
 
-def show(world: World, steps: Iterator[Step], whole: Callable[[], None], console: Console) -> bool:
+def show(stage: Stage, most: int | None, console: Console) -> bool:
     checks = Checks(console)
-    rows = []
-    with Talk(world, timeout=PATIENCE, pause=0.005) as talk:
-        for number, step in enumerate(steps, 1):
-            console.rule(f"[bold]{number}. {step.what}")
-            rows.append(tried(world, talk, step, whole, console))
+    rows: list[tuple[Step, Seen]] = []
+    for number, step in enumerate(islice(stage.steps, most), 1):
+        console.rule(f"[bold]{number}. {step.what}")
+        rows.append((step, tried(stage, step, console)))
     console.rule("[bold]Afterwards")
-    checks.that(not any(row.lost for row in rows), "no connection and no byte was lost")
+    lost = [why for _step, seen in rows for why in seen.why]
+    checks.that(not lost, "no connection and no byte was lost", "; ".join(lost))
     left = ""
     with console.status("waiting for the last sessions to end ..."):
         try:
-            world.drained()
+            stage.world.drained()
         except TimeoutError as error:
             left = str(error)
     checks.that(not left, "no session, local port or count is left over", left)
-    errors = world.errors()
+    if entries := stage.entries():
+        checks.that(not any(entries.values()), "no session is left on any switch", named(entries))
+    errors = stage.world.errors()
     checks.that(not errors, "no checksum errors in any network stack", errors or "")
     console.print(table(rows))
     return checks.passed
@@ -182,22 +175,16 @@ def show(world: World, steps: Iterator[Step], whole: Callable[[], None], console
 
 def run(console: Console, members: int = 3, most: int | None = None) -> bool:
     """``most``: steps that are shown. Whether nothing was lost."""
-    config = standard.config(timeouts=CLOSING, established_timeout=ESTABLISHED)
-    console.rule("[bold]Two switches, two controllers, etcd")
-    if missing := cluster.missing():
-        console.print(f"[yellow]{missing}[/]: two switches and one controller without it", highlight=False)
-        with Network(standard.topology()) as network:
-            pair = Pair(network, config)
-            world = World(network, pair)
-            world.start_servers()
-            with console.status("starting switches and controller ..."):
-                pair.start()
-            return show(world, islice(of_pair(pair), most), pair.wait_full, console)
-    console.print(PICTURE, highlight=False)
-    with cluster.cluster(config, members=members) as (world, stack):
-        with console.status("starting switches, controllers and etcd ..."):
-            stack.start()
-        return show(world, islice(of_cluster(stack), most), stack.wait_whole, console)
+    shown = kind()
+    console.rule(f"[bold]{shown.title}")
+    if shown.lacks:
+        console.print(f"[yellow]more is shown after `make peers` as root: {shown.lacks}[/]", highlight=False)
+    if shown.picture:
+        console.print(shown.picture, highlight=False)
+    with shown.stage(members) as stage:
+        with console.status("starting everything ..."):
+            stage.start()
+        return show(stage, most, console)
 
 
 def main() -> int:

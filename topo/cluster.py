@@ -52,17 +52,23 @@ def missing() -> str | None:
     return "; ".join(filter(None, needed)) or None
 
 
+def grpc_address(name: str) -> str:
+    """Of a switch's P4Runtime server."""
+    return f"{ADDRESSES[name]}:{PORTS[name]}"
+
+
 def _section(name: str) -> str:
-    return f'[[switch]]\nname = "{name}"\ngrpc_addr = "{ADDRESSES[name]}:{PORTS[name]}"\n\n'
+    return f'[[switch]]\nname = "{name}"\ngrpc_addr = "{grpc_address(name)}"\n\n'
 
 
 class Cluster(Stack):
-    """``targets``: what each switch is; ``members``: of etcd. What is asked is asked of the controller that leads."""
+    """``config``: with both switches; ``targets``: what each of them is; ``members``: of etcd. Questions go to the
+    controller that leads."""
 
     def __init__(
         self, network: Network, config: str, targets: Sequence[str] = ("p4soft", "p4soft"), members: int = 1
     ) -> None:
-        super().__init__(network, config + "\n" + "".join(map(_section, SWITCHES)))
+        super().__init__(network, config)
         self.switches: dict[str, Process] = {}
         self.controllers: dict[str, Process] = {}
         self.stopped: set[str] = set()
@@ -94,8 +100,8 @@ class Cluster(Stack):
 
     def start_one(self, name: str) -> None:
         """Start a switch; returns once it takes connections."""
-        address = f"{ADDRESSES[name]}:{PORTS[name]}"
-        self.switches[name] = self._started(f"switch-{name}", self._targets[name], self._ports(_UPLINKS[name]), address)
+        ports = self._ports(_UPLINKS[name])
+        self.switches[name] = self._started(f"switch-{name}", self._targets[name], ports, grpc_address(name))
 
     def start_controller_of(self, name: str) -> None:
         self._starts += 1
@@ -162,15 +168,18 @@ class Cluster(Stack):
         others = [name for name in CONTROLLERS if name != leader]
         if away := [name for name in others if name not in states or states[name]["switch"]["state"] != "standby"]:
             return f"{away[0]} does not stand by"
-        roles = self.roles(leader)
-        if sorted(each["role"] for each in roles.values()) != ["active", "standby"]:
-            return ", ".join(f"{name} is {each['role']}: {each['reason']}" for name, each in roles.items())
         if states[leader]["switch"]["state"] != "serving":
             return f"{leader} is {states[leader]['switch']['state']}"
+        return self._lacks_of(self.roles(leader))
+
+    def _lacks_of(self, switches: dict[str, Json]) -> str:
+        """Why these are not all as they are to be."""
+        if sorted(each["role"] for each in switches.values()) != ["active", "standby"]:
+            return ", ".join(f"{name} is {each['role']}: {each['reason']}" for name, each in switches.items())
         return ""
 
     def wait_whole(self, seconds: float = WHOLE_SECONDS) -> None:
-        """Until one controller leads and the other stands by, and so it is with the switches."""
+        """Until one controller leads and the other stands by, and the switches are as they are to be."""
         lacks = [""]
 
         def whole() -> bool:
@@ -181,6 +190,10 @@ class Cluster(Stack):
             poll(whole, seconds, "everything is there again", 0.1)
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {lacks[0]}") from None
+
+    def entries(self) -> dict[str, int]:
+        """Those of sessions that each switch has, as it says itself."""
+        return {name: self.sessions_of(name) for name in self.switches}
 
     def sessions_of(self, name: str) -> int:
         """Entries of sessions that a switch has, as it says itself."""
@@ -209,7 +222,7 @@ def cluster(
 ) -> Iterator[tuple[World, Cluster]]:
     """The standard topology with real servers, and a cluster that is not started; everything goes at the end."""
     with Network(standard.topology(), offloads="bmv2" not in targets) as network:
-        stack = Cluster(network, config, targets, members)
+        stack = Cluster(network, config + "\n" + "".join(map(_section, SWITCHES)), targets, members)
         world = World(network, stack)
         world.start_servers()
         yield world, stack

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from topo.netns import Network
-from topo.process import Process, ProcessFailed, poll
+from topo.process import PROMPT, Process, ProcessFailed, poll
 from topo.stack import START_TIMEOUT, Json
 from topo.world import World
 
@@ -47,7 +47,7 @@ class Members:
         for name in names or self.names:
             self._starts += 1
             client, peer = self._url(name, _CLIENTS), self._url(name, _PEERS)
-            command: list[str | Path] = ["etcd", "--name", name, "--data-dir", self._network.memory / name]
+            command: list[str | Path] = [*PROMPT, "etcd", "--name", name, "--data-dir", self._network.memory / name]
             command += ["--listen-client-urls", client, "--advertise-client-urls", client]
             command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster"]
             command += [",".join(f"{each}={self._url(each, _PEERS)}" for each in self.names)]

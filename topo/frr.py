@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from topo.netns import Network
-from topo.process import Process, ProcessFailed, poll
+from topo.process import PROMPT, Process, ProcessFailed, poll
 
 DAEMONS = Path("/usr/lib/frr")
 _ORDER = ("zebra", "bgpd", "bfdd")
@@ -60,7 +60,7 @@ class Frr:
                 continue
             (self.directory / f"{name}.vty").unlink(missing_ok=True)
             (self.directory / f"{name}.pid").unlink(missing_ok=True)
-            command: list[str | Path] = [DAEMONS / name, *common, "-i", self.directory / f"{name}.pid"]
+            command: list[str | Path] = [*PROMPT, DAEMONS / name, *common, "-i", self.directory / f"{name}.pid"]
             command += ["--bfdctl", self.directory / "bfdd.sock"] if name == "bfdd" else []
             process = self._network.start(self.host, f"{name}-{self.host}-{self._starts}", command)
             self.processes[name] = process

@@ -15,6 +15,9 @@ from topo import namespaces
 
 # By a program and not by a preexec_fn: with one, Popen forks, and gRPC's fork handlers then end the child now and then.
 _END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+PROMPT = ("nice", "-n", "-10")
+"""What begins the command of a process that has to be heard in time by others of its kind, however much the machine has
+to do: each of them would have one to itself."""
 T = TypeVar("T")
 
 

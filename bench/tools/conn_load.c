@@ -40,7 +40,7 @@ enum phase { FREE, CONNECTING, HELD, SEND_HEAD, SEND_BODY, READ_HEAD, READ_BODY,
 struct connection {
     int fd;
     enum phase phase;
-    uint64_t started, connected, answered, seed, offset;
+    uint64_t started, connected, answered, heard, seed, offset;
     size_t head_done;
     union {
         struct exchange_request request;
@@ -76,8 +76,16 @@ static void failed(struct connection *c, int cause)
 
 static void succeeded(struct connection *c)
 {
-    report_ok(micros(c->connected - c->started), micros(c->answered - c->started));
+    report_ok(c->started - start_time, micros(c->connected - c->started), micros(c->answered - c->started));
     release(c);
+}
+
+/* Bytes of the answer have come. */
+static void heard(struct connection *c)
+{
+    uint64_t now = now_ns();
+    report_silence(micros(now - c->heard));
+    c->heard = now;
 }
 
 static void begin(void)
@@ -146,6 +154,7 @@ static void request_sent(struct connection *c)
     c->phase = READ_HEAD;
     c->head_done = 0;
     c->offset = 0;
+    c->heard = now_ns();
     if (config.close == CLOSE_HALF)
         shutdown(c->fd, SHUT_WR);
     listen_for(c, EPOLLIN);
@@ -247,6 +256,7 @@ static bool read_body(struct connection *c)
         ssize_t n = recv(c->fd, chunk, want, 0);
         if (n <= 0)
             return stopped(c, n);
+        heard(c);
         if (!pattern_check(chunk, c->seed + 1, c->offset, (size_t)n)) {
             failed(c, FAIL_CORRUPT);
             return false;
@@ -296,7 +306,8 @@ static void serve(struct connection *c, uint32_t events)
         failed(c, error);
         return;
     }
-    for (int i = 0; i < 32 && step(c); i++) {
+    /* A throttled step takes a millisecond: one each, so that none waits for the whole turn of another. */
+    for (int i = 0; i < (config.throttle ? 1 : 32) && step(c); i++) {
     }
 }
 

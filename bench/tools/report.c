@@ -6,9 +6,12 @@
 #include "common.h"
 
 #define CAUSES 32
+/* A SYN that nobody answers is repeated after a second. */
+#define UNANSWERED_US 900000
 
-static uint32_t *connect_us, *total_us;
-static size_t ok, failed, causes;
+static uint32_t *connect_us, *total_us, silence_us;
+static uint64_t first_unanswered, last_unanswered;
+static size_t ok, failed, causes, unanswered;
 static struct {
     int cause;
     size_t count;
@@ -22,10 +25,22 @@ void report_init(size_t capacity)
         fail("out of memory");
 }
 
-void report_ok(uint32_t connected, uint32_t total)
+void report_ok(uint64_t started_ns, uint32_t connected, uint32_t total)
 {
     connect_us[ok] = connected;
     total_us[ok++] = total;
+    if (connected < UNANSWERED_US)
+        return;
+    if (unanswered == 0 || started_ns < first_unanswered)
+        first_unanswered = started_ns;
+    if (unanswered == 0 || started_ns > last_unanswered)
+        last_unanswered = started_ns;
+    unanswered++;
+}
+
+void report_silence(uint32_t us)
+{
+    silence_us = us > silence_us ? us : silence_us;
 }
 
 void report_failure(int cause)
@@ -91,5 +106,7 @@ void report_print(uint64_t elapsed_ns, uint64_t sent, uint64_t received)
            seconds > 0 ? (double)ok / seconds : 0, sent, received);
     print_latency("connect_us", connect_us);
     print_latency("total_us", total_us);
+    printf(", \"silence_us\": %" PRIu32 ", \"unanswered\": {\"connections\": %zu, \"us\": %" PRIu64 "}", silence_us, unanswered,
+           (last_unanswered - first_unanswered) / 1000);
     printf("}\n");
 }

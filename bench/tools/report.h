@@ -10,7 +10,10 @@ enum { FAIL_CORRUPT = 100000, FAIL_SHORT, FAIL_TOA, FAIL_TIMEOUT, FAIL_UNEXPECTE
 
 /* Room for the latencies, in microseconds, of `capacity` connections. */
 void report_init(size_t capacity);
-void report_ok(uint32_t connect_us, uint32_t total_us);
+/* `started_ns`: when it began, since the start of all. */
+void report_ok(uint64_t started_ns, uint32_t connect_us, uint32_t total_us);
+/* A connection that was to be told something was told nothing for so long. */
+void report_silence(uint32_t us);
 void report_failure(int cause);
 size_t report_count(void);
 size_t report_failures(void);

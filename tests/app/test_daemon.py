@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fullnat.app.daemon import EmbeddedPorts
+from core import builders
+from fullnat.app.daemon import Adviser, EmbeddedPorts
 from fullnat.app.options import Options
 
 from app.conftest import CONFIG
@@ -32,3 +33,12 @@ def test_interfaces_of_ports_that_the_embedded_switch_has_not_are_told_once(capl
         "nothing gets there"
         for port in (7, 9)
     ]
+
+
+def test_advice_is_given_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Of the same again, as etcd has it, nothing is said; of what comes back, it is."""
+    without, with_route = builders.config(routes=()), builders.config()
+    advise = Adviser()
+    for config in (without, without, with_route, without):
+        advise(config)
+    assert [record.getMessage()[:20] for record in caplog.records] == ["no [[route]] of IPv4"] * 2

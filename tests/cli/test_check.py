@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config.test_all_active import LEFT, RIGHT, SERVICE
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT, NO_ROUTE
@@ -49,6 +50,62 @@ def test_one_error_holds_back_checks(tmp_path: Path, text: str, place: str) -> N
     assert more == "mend this first: more is checked then"
 
 
+KEEPALIVED = """
+local_address_group inside {
+    192.0.2.100-103
+}
+virtual_server 203.0.113.80 80 {
+    lb_algo rr
+    lb_kind FNAT
+    protocol TCP
+    laddr_group_name inside
+    real_server 192.0.2.11 80 {
+        weight 1
+    }
+}
+"""
+TOML = """
+[[virtual_server]]
+address = "203.0.113.80"
+port = 80
+local_addresses = ["192.0.2.100"]
+
+[[virtual_server.real_server]]
+address = "192.0.2.11"
+port = 80
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("keepalived.conf", KEEPALIVED), ("c.toml", TOML)])
+def test_a_file_without_interfaces_is_shown_some(tmp_path: Path, name: str, text: str) -> None:
+    """With what is shown it is right."""
+    config = tmp_path / name
+    config.write_text(text)
+    result = invoke("check", config)
+    wrong, mend, for_example, *sample = result.stderr.splitlines()
+    assert (result.exit_code, mend) == (1, "mend this first: more is checked then")
+    assert wrong.endswith(": at least one is needed: what ports the switch has, with their addresses")
+    assert for_example.startswith("for example")
+    config.write_text("\n".join(sample) + text)
+    result = invoke("check", config)
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
+
+
+def test_speakers_that_are_not_on_this_machine(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    left = LEFT.replace('"ip", "netns", "exec", "left", "vtysh"', '"no-such-vtysh"')
+    right = RIGHT.replace('vtysh = ["ip", "netns", "exec", "right", "vtysh"]', 'program = ["/no/speaker", "-x"]')
+    config.write_text(SERVICE + left + right)
+    result = invoke("check", config)
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        0,
+        [
+            "warning: switch left: vtysh: there is no program no-such-vtysh on this machine",
+            "warning: switch right: program: there is no program /no/speaker on this machine",
+        ],
+    )
+
+
 def test_check_warns_where_there_are_errors_as_well(tmp_path: Path) -> None:
     """Of options that are wrong only together: nothing is held back by them."""
     config = tmp_path / "c.toml"
@@ -67,10 +124,10 @@ def test_check_warns_of_what_keepalived_says_in_vain_whatever_is_wrong(tmp_path:
     config = tmp_path / "k.conf"
     config.write_text("vrrp_instance one {\n}\nvirtual_server 203.0.113.80 80 {\n    lb_kind NONE\n}\n")
     result = invoke("check", config)
-    first, *_, last = result.output.splitlines()
+    first, *more = result.output.splitlines()
     assert result.exit_code == 1
     assert first.startswith(f"warning: {config}:1: vrrp_instance")
-    assert last.endswith("first: more is checked then")
+    assert "mend these first: more is checked then" in more
 
 
 SNAT = """

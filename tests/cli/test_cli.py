@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -347,6 +348,17 @@ def test_lvs_names_stand_for_counters_that_there_are() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- mistakes
+
+
+def test_times_are_those_of_here(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = json.loads(invoke("stats", "--json", "--control-socket", running).output)
+    found["etcd"] = {"leads": True, "leader": "one", "leader_since": 1_700_000_000.5, "seconds": {}}
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        (rows,) = [rows for title, _, rows in sections(found) if title == "Controllers sharing etcd"]
+    time.tzset()
+    assert rows == [("leads", "True"), ("leader", "one"), ("leader_since", "2023-11-15 07:13:20+09:00")]
 
 
 @pytest.mark.parametrize("command", ["sessions", "stats"])

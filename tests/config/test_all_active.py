@@ -123,6 +123,14 @@ def test_they_are_read_and_written_again() -> None:
         ),
         (LEFT.replace("remote_as = 65002", "remote_as = 0") + RIGHT, "remote_as: 0 is not a number from 1 to"),
         (LEFT.replace('"10.1.0.1"\nremote', '"10.7.0.1"\nremote') + RIGHT, "10.7.0.1 is in no subnet of the switch's"),
+        (
+            LEFT + RIGHT.replace("198.51.100.12/24", "198.51.100.11/24"),
+            "[switch 2.interface 1] address: 198.51.100.11 is already that of switch 1",
+        ),
+        (
+            LEFT + RIGHT.replace("02:00:00:00:02:12", "02:00:00:00:02:11"),
+            "[switch 2.interface 2] mac: 02:00:00:00:02:11 is already that of switch 1 in 10.1.0.0/24",
+        ),
         (PROGRAM, "neighbor: is missing: no router hears"),
         (PROGRAM + 'program = ["/bin/x"]\nvtysh = ["y"]\n', "program: is instead of FRR"),
         (PROGRAM + 'program = ["/bin/x\\u0000"]\n', "program: has a word with a NUL byte"),
@@ -153,6 +161,11 @@ def test_services_that_cannot_be_there(service: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         file.parse(f"{service}\n{LEFT}\n{RIGHT}\n")
     assert any(said in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_each_subnet_has_macs_of_its_own() -> None:
+    text = RIGHT.replace("02:00:00:00:02:12", "02:00:00:00:02:11").replace("10.1.0.", "10.2.0.")
+    assert len(file.parse(SERVICE + LEFT + text).switches) == 2
 
 
 def test_bgp_wants_a_network_of_ones_own() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
-from bench.tools import build
 from topo import frr
 from topo.all_active import NAMES, SERVERS, AllActive, topology
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 from topo.talk import Talk
-from topo.world import World, _ready, report
+from topo.world import World, report
 
 from .checks import CLOSING, assert_all_good
 from .test_switches import FAILING, FULL, GAP, MEGABYTE, SMALL, come_and_go
@@ -31,11 +29,7 @@ def beds() -> Iterator[tuple[World, AllActive]]:
     with Network(topology()) as network:
         stack = AllActive(network, timeouts=CLOSING, options=["established_timeout = 5"])
         world = World(network, stack)
-        for name in SERVERS:
-            command = [str(build.tool("echo_server")), "--address", str(network.address(name)), "--port", "80"]
-            world.servers[name] = network.start(name, f"server-{name}", [*command, "--name", name])
-        for process in world.servers.values():
-            poll(partial(_ready, process), 10, f"{process.name} listens")
+        world.start_servers()
         stack.start()
         yield world, stack
 
@@ -48,7 +42,7 @@ def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllAc
     world, stack = beds
     assert announced(stack) == dict.fromkeys(NAMES, "announcing")
     poll(lambda: {each["neighbors_up"] for each in stack.members().values()} == {2}, 5, "all sessions are seen")
-    back = stack.returning()
+    back = stack.routing.returning()
     assert {len(names) for names in back.values()} == {1}
     assert "to the controller: SERVICE_SYN" in stack.command("trace", "tcp 10.10.0.1:4000 > 10.9.0.1:80 SYN")
     told = report(world.start_load("c1", n=100, c=20))
@@ -69,12 +63,12 @@ def test_a_switch_is_killed(beds: tuple[World, AllActive]) -> None:
     short = world.start_load("c2", n=rate * seconds, c=rate * seconds, rate=rate, progress=True)
     with Talk(world, count=8) as talk:
         come_and_go(short, rate * seconds // 4)
-        stack.switches["a"].kill()
-        stack.wait_spread("b")
-        assert announced(stack)["a"] == "withdrawn"
+        stack.switches["left"].kill()
+        stack.routing.wait_spread("right")
+        assert announced(stack)["left"] == "withdrawn"
         come_and_go(short, rate * seconds // 2)
-        stack.start_one("a")
-        stack.wait_spread()
+        stack.start_one("left")
+        stack.routing.wait_spread()
         told = report(short)
     assert_all_good(told, rate * seconds)
     assert_all_good(report(long), transfers)
@@ -91,11 +85,11 @@ def test_a_speaker_is_killed(beds: tuple[World, AllActive]) -> None:
     short = world.start_load("c2", n=200, c=200, rate=100, progress=True)
     with Talk(world, count=8) as talk:
         come_and_go(short, 50)
-        stack.speakers["b"].kill()
-        stack.wait_spread("a")
+        stack.routing.speakers["right"].kill()
+        stack.routing.wait_spread("left")
         come_and_go(short, 150)
-        stack.speakers["b"].start()
-        stack.wait_spread()
+        stack.routing.speakers["right"].start()
+        stack.routing.wait_spread()
         told = report(short)
     assert_all_good(told, 200)
     print(f"longest silence {talk.gap:.3f} s of {talk.answers}; connect {told['connect_us']['max'] / 1e6:.3f} s")
@@ -108,16 +102,16 @@ def test_a_switch_is_drained_and_comes_back(beds: tuple[World, AllActive]) -> No
     world, stack = beds
     with Talk(world, count=8) as talk:
         reached = talk.answers
-        assert stack.command("switches", "--drain", "a") == "a is draining\n"
-        stack.wait_spread("b")
-        assert announced(stack)["a"] == "draining"
-        assert "graceful-shutdown" in stack.routers["r1"].ask("show bgp ipv4 unicast 10.9.0.1/32")
+        assert stack.command("switches", "--drain", "left") == "left is draining\n"
+        stack.routing.wait_spread("right")
+        assert announced(stack)["left"] == "draining"
+        assert "graceful-shutdown" in stack.routing.routers["r1"].ask("show bgp ipv4 unicast 10.9.0.1/32")
         with pytest.raises(ProcessFailed, match="no other switch is announced"):
-            stack.command("switches", "--drain", "b")
-        poll(lambda: announced(stack)["a"] == "drained", 5, "a is drained")
+            stack.command("switches", "--drain", "right")
+        poll(lambda: announced(stack)["left"] == "drained", 5, "left is drained")
         poll(lambda: talk.answers > reached + 50, 10, "they talk")
-        assert stack.command("switches", "--undrain", "a") == "a is announcing\n"
-        stack.wait_spread()
+        assert stack.command("switches", "--undrain", "left") == "left is announcing\n"
+        stack.routing.wait_spread()
     assert talk.gap < GAP
 
 
@@ -126,7 +120,7 @@ def test_what_is_announced_stays_without_controller(beds: tuple[World, AllActive
     world, stack = beds
 
     def ready() -> bool:
-        assert stack.spread() == set(NAMES)
+        assert stack.routing.spread() == set(NAMES)
         return announced(stack) == dict.fromkeys(NAMES, "announcing")
 
     with Talk(world, count=4) as talk:
@@ -134,12 +128,12 @@ def test_what_is_announced_stays_without_controller(beds: tuple[World, AllActive
             assert stack.controller is not None
             end(stack.controller)
             for _ in range(3):
-                assert stack.spread() == set(NAMES)
+                assert stack.routing.spread() == set(NAMES)
                 reached = talk.answers
                 poll(lambda reached=reached: talk.answers > reached + 20, 10, "they talk")  # type: ignore[misc]
             stack.start_controller()
             poll(ready, 20, "both are announced by the next controller", interval=0.05)
-            assert stack.spread() == set(NAMES)
+            assert stack.routing.spread() == set(NAMES)
     assert talk.gap < GAP
     assert world.get("c2").server in SERVERS
     world.drained()

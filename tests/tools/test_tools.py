@@ -105,6 +105,57 @@ def test_client_names_failures(server: tuple[Process, int]) -> None:
     assert load(port, "-n", "3")[1]["failures"] == {"Connection refused": 3}
 
 
+def test_silence_of_a_transfer_is_told(server: tuple[Process, int], tmp_path: Path) -> None:
+    process, port = server
+    command = [str(build.tool("conn_load")), "--to", f"127.0.0.1:{port}", "-n", "3", "-c", "3", "--progress"]
+    command += ["--answer", "10000000", "--throttle", "30000000"]
+    client = Process("client", command, namespace=None, logs=tmp_path)
+    poll(lambda: any(line["received"] for line in lines(client, "progress")), 10, "the transfers run")
+    process.signal(signal.SIGSTOP)
+    stalled = lines(client, "progress")[-1]["seconds"]
+
+    def stands() -> bool:
+        now = lines(client, "progress")[-4:]
+        return now[0]["seconds"] > stalled and len({line["received"] for line in now}) == 1
+
+    poll(stands, 10, "nothing comes any more")
+    process.signal(signal.SIGCONT)
+    client.result(20)
+    (report,) = lines(client, "report")
+    assert (report["ok"], report["failures"]) == (3, {})
+    assert 500_000 < report["silence_us"] < 10_000_000
+    assert report["unanswered"] == {"connections": 0, "us": 0}
+
+
+def test_connections_that_nobody_answers_at_first_are_told(tmp_path: Path) -> None:
+    """A listener whose queue is full answers no SYN."""
+
+    def serve() -> None:
+        for _ in range(3):
+            connection, _peer = listener.accept()
+            with connection:
+                connection.recv(REQUEST.size, socket.MSG_WAITALL)
+                connection.sendall(ANSWER.pack(MAGIC, 0, bytes(28), 0))
+                connection.recv(1)
+
+    def asking() -> bool:
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        return sum(row[2].endswith(f":{port:04X}") and row[3] == "02" for row in rows) == 2
+
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        command = [str(build.tool("conn_load")), "--to", f"127.0.0.1:{port}", "-n", "3", "-c", "3", "--rate", "20"]
+        client = Process("client", [*command, "--answer", "0"], namespace=None, logs=tmp_path)
+        poll(asking, 10, "two of them are not answered")
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client.result(20)
+        thread.join(5)
+    (report,) = lines(client, "report")
+    assert (report["ok"], report["unanswered"]["connections"]) == (3, 2)
+    assert 20_000 < report["unanswered"]["us"] < 500_000
+
+
 def test_rate_is_kept(server: tuple[Process, int]) -> None:
     """No faster than asked for."""
     report = load(server[1], "-n", "101", "-c", "50", "--rate", "200")[1]

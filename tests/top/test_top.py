@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 from api.apikit import Api, served
 from cli.controllerkit import Running, invoke
 from fullnat.api.identity import Grants, Identity, Role
+from fullnat.cli.controlclient import ask
+from fullnat.top import readings
 from fullnat.top.views import VIEWS, View
 
 from top.ptykit import AtTerminal
@@ -194,6 +197,25 @@ def test_batch_prints_so_many(running: Path) -> None:
     assert done.stdout.count("10.0.0.12:8080") == 3
     assert max(map(len, done.stdout.splitlines())) <= 60
     assert "\x1b" not in done.stdout
+
+
+def test_the_first_that_is_printed_of_drops_has_rates(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are between two readings. Reasons that there have been none of are no rows."""
+    dropped = itertools.count(1000, 50)
+
+    def asked(path: Path | None, call: str, parameters: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        for found in ask(path, call, parameters):
+            if call == "stats":
+                found["drops"]["no_session"] = {"packets": next(dropped), "bytes": 0}
+            yield found
+
+    monkeypatch.setattr(readings, "ask", asked)
+    result = invoke("top", "-b", "-n", "1", "-d", "0.1", "--view", "drops", "--control-socket", running)
+    heading, *rows = result.output.splitlines()[4:]
+    assert (result.exit_code, heading.split()) == (0, ["REASON", "*PPS", "BPS", "PACKETS", "BYTES"])
+    ((reason, rate, _, packets, _),) = [row.split() for row in rows]
+    assert (reason, packets) == ("no_session", "1.05k")
+    assert 0 < float(rate) <= 500
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from typing import NoReturn
 
+from fullnat import named
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary
 
 ANSWER_SECONDS = 10.0
 """The first answer to a bid must come within this time."""
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = named.logger(__name__)
 
 
 class Candidate:
@@ -74,7 +74,8 @@ class Candidate:
                 await self._arrived.wait()
                 continue
             try:
-                await asyncio.wait_for(self._arrived.wait(), ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._arrived.wait()
             except TimeoutError:
                 raise ConnectionLost("the switch does not answer the arbitration") from None
         self._answered = True

@@ -93,8 +93,10 @@ async def run(options: Options) -> None:
         about |= {"size": compiled.sizes.session_ids, "group": options.group}
         ports = EmbeddedPorts(options)
 
+        advise = Adviser()
+
         def taken(config: Config) -> None:
-            _advise(config)
+            advise(config)
             ports.compare(config)
 
         taken(config)
@@ -242,9 +244,19 @@ async def _until_signalled(
             raise result
 
 
-def _advise(config: Config) -> None:
-    for line in advice(config):
-        _LOGGER.warning("%s", line)
+class Adviser:
+    """Says of a configuration in the log what it has not said of the one before: a controller that has read its file
+    takes over what another one made of the same."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, config: Config) -> None:
+        lines = list(advice(config))
+        for line in lines:
+            if line not in self._said:
+                _LOGGER.warning("%s", line)
+        self._said = set(lines)
 
 
 async def reload(changes: Changes) -> bool:

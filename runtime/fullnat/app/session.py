@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from collections.abc import Coroutine, Sequence
 from time import monotonic
 from typing import Any, NoReturn, Protocol
 
+from fullnat import named
 from fullnat.app.arbitration import Candidate
 from fullnat.app.group.proof import Proof
 from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
@@ -33,7 +33,7 @@ PACKETS_WAITING = 65536
 
 _FEWER = "more connections are asked for than can be made: SYNs are dropped (syn_shed, and the switch's punt_meter)"
 _ALL = "no more connections are asked for than can be made"
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = named.logger(__name__)
 
 
 class Home(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import NoReturn, Protocol
 
+from fullnat import named
 from fullnat.app.group.shown import ALONE, NotNow, switch_json
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
@@ -24,7 +24,7 @@ BACKOFF_FIRST = 0.1
 BACKOFF_LAST = 2.0
 """Seconds between two attempts, of which this and the connecting itself add to how long a switch that is back waits."""
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = named.logger(__name__)
 
 
 class Switches(Protocol):
@@ -107,7 +107,7 @@ class SwitchOwner:
         self._runner = runner
         self._connect = connect
         self._home = home or Alone(runner, self.counts, switch_id)
-        self._called = "no switch" if home is None else f"no switch {switch_id}"
+        self._name = "" if home is None else switch_id
         self._reason = ""
         self._leader: str | None = None
         self._heard: float | None = None
@@ -192,6 +192,7 @@ class SwitchOwner:
 
     async def run(self) -> NoReturn:
         """Connect again and again until cancelled."""
+        named.about(self._name)
         delay = BACKOFF_FIRST
         told = ""
         while True:
@@ -206,7 +207,7 @@ class SwitchOwner:
             finally:
                 self.session = None
             if reason != told:
-                _LOGGER.warning("%s: %s; trying again", self._called, reason)
+                _LOGGER.warning("%s: %s; trying again", "not connected" if self._name else "no switch", reason)
             self._reason = told = reason
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, BACKOFF_LAST)

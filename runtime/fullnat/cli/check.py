@@ -11,7 +11,7 @@ from fullnat.cli.controlclient import Refused, socket_option, tell
 from fullnat.cli.ending import end
 from fullnat.cli.groups import table
 from fullnat.compiled import TARGETS, V1MODEL
-from fullnat.config import file
+from fullnat.config import file, hints
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.here import absent
@@ -32,7 +32,7 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
     except ConfigError as error:
         for line in error.warnings:
             click.echo(f"warning: {line}", err=True)
-        end(_problems(error))
+        end(_problems(error, config.suffix == file.KEEPALIVED))
     for line in (*advice(found), *(f"{line} on this machine" for line in absent(found))):
         click.echo(f"warning: {line}", err=True)
     click.echo(f"{config}: {', '.join(_summary(found))}")
@@ -57,10 +57,13 @@ def _summary(found: Config) -> Iterator[str]:
         yield counted(len(found.groups), "group")
 
 
-def _problems(error: ConfigError) -> Iterator[str]:
+def _problems(error: ConfigError, is_keepalived: bool) -> Iterator[str]:
     yield from error.problems
     if error.holds_back:
         yield f"mend {'this' if len(error.problems) == 1 else 'these'} first: more is checked then"
+    if error.no_interface:
+        yield f"for example{', in lines that keepalived passes over' if is_keepalived else ''}:"
+        yield from (hints.INTERFACE_BESIDE_KEEPALIVED if is_keepalived else hints.INTERFACE).splitlines()
 
 
 def _compare(config: Config, control_socket: Path | None) -> None:

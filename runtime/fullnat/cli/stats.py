@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ _NOTES = (
     ("reset_in", "reset in {:.0f} s"),
 )
 """What is said of a real server behind its name, if it is so."""
+_TIMES = ("leader_since",)
+"""In seconds since 1970."""
 
 
 @click.command()
@@ -141,9 +144,16 @@ def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
         ("Switch", state | shown["switch"]),
         ("Controllers sharing etcd", found.get("etcd", {}) if changes is None else {}),
     ):
-        rows = [(item, str(value)) for item, value in values.items() if value and not isinstance(value, dict)]
+        rows = [(item, _said(item, value)) for item, value in values.items() if value and not isinstance(value, dict)]
         tables.append((name, counter, rows))
     return [table for table in tables if table[2] or table[0].startswith("Services")]
+
+
+def _said(item: str, value: Any) -> str:
+    """Times are those of here, to the second."""
+    if item not in _TIMES:
+        return str(value)
+    return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")
 
 
 def _octets(value: float, *, bits: bool) -> str:

@@ -80,6 +80,9 @@ def _print(path: Path | None, wishes: Wishes, iterations: int | None, width: int
     is_sessions = wishes.view.name == "sessions"
     wanted = Wanted(is_sessions, filters(wishes.filter) if is_sessions and "=" in wishes.filter else {})
     reading = Reading()
+    if wishes.view.compares:
+        reading = take(path, wanted, reading)
+        time.sleep(wishes.delay)
     while True:
         reading = take(path, wanted, reading)
         if reading.problem:

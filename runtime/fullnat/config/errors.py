@@ -34,13 +34,21 @@ class Places(Protocol):
 
 class ConfigError(Exception):
     """``problems`` has one line for each thing that is wrong, ``warnings`` for what is only hardly meant.
-    ``holds_back`` says that the options were not looked at together, because one by itself is wrong."""
+    ``holds_back`` says that the options were not looked at together, because one by itself is wrong; ``no_interface``,
+    that there is no word of what ports the switch has."""
 
-    def __init__(self, problems: Sequence[str], warnings: Iterable[str] = (), holds_back: bool = False) -> None:
+    def __init__(
+        self,
+        problems: Sequence[str],
+        warnings: Iterable[str] = (),
+        holds_back: bool = False,
+        no_interface: bool = False,
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
         self.holds_back = holds_back
+        self.no_interface = no_interface
 
 
 class Problems:
@@ -48,6 +56,8 @@ class Problems:
 
     def __init__(self, places: Places) -> None:
         self.lines: list[tuple[Place, str]] = []
+        self.no_interface = False
+        """As of :class:`ConfigError`."""
         self._places = places
 
     def add(self, where: Where, key: str, message: str) -> None:

@@ -126,7 +126,7 @@ def of_document(
         switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
-        raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
+        raise ConfigError(problems.sorted(), warnings, config is None, problems.no_interface)
     return config
 
 
@@ -268,6 +268,7 @@ def _config(document: Mapping[str, Any], problems: Problems, known: tuple[Switch
     alone = not spread_over and not all_forward(members)
     if alone and "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
+        problems.no_interface = True
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(

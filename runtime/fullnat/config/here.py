@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fullnat.config import probes
 from fullnat.config.model import Check, Config
+from fullnat.config.servers import SwitchSettings
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 
@@ -25,6 +27,7 @@ def no_program(command: str) -> str:
 
 def absent(config: Config) -> Iterator[str]:
     """One line each."""
+    yield from _of_speakers(config.switches)
     for virtual in config.virtual_servers:
         name = f"virtual server {virtual.protocol} {virtual.endpoint}"
         programs = {"quorum_up": virtual.quorum_up, "quorum_down": virtual.quorum_down}
@@ -34,6 +37,16 @@ def absent(config: Config) -> Iterator[str]:
             of = f"{name}, real server {Endpoint(as_bytes(real.address), real.port)}"
             yield from _told(of, {"notify_up": real.notify_up, "notify_down": real.notify_down}, real.notify_user)
             yield from _of_checks(of, real.checks)
+
+
+def _of_speakers(switches: Iterable[SwitchSettings]) -> Iterator[str]:
+    """What is run is looked for as a shell does."""
+    for switch in switches:
+        if switch.bgp is not None:
+            option = "program" if switch.bgp.program else "vtysh"
+            name = (switch.bgp.program or switch.bgp.vtysh)[0]
+            if shutil.which(name) is None:
+                yield f"switch {switch.name}: {option}: there is no program {name}"
 
 
 def _told(name: str, programs: dict[str, str], user: str) -> Iterator[str]:

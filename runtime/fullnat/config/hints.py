@@ -6,6 +6,30 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+INTERFACE = """\
+[[interface]]
+port = 1
+mac = "02:00:00:00:00:01"
+address = "192.0.2.1/24"
+
+[[route]]
+prefix = "0.0.0.0/0"
+gateway = "192.0.2.254"
+"""
+INTERFACE_BESIDE_KEEPALIVED = """\
+@fullnat fullnat {
+@fullnat     interface {
+@fullnat         port 1
+@fullnat         mac 02:00:00:00:00:01
+@fullnat         address 192.0.2.1/24
+@fullnat     }
+@fullnat     route {
+@fullnat         prefix 0.0.0.0/0
+@fullnat         gateway 192.0.2.254
+@fullnat     }
+@fullnat }
+"""
+"""What a file without interfaces might have."""
 _ALIKE = 0.82
 """How much two names have in common when one is a slip of the other; real_server is none of virtual_server."""
 _ELSEWHERE = {

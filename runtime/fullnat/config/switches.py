@@ -7,12 +7,13 @@ active."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fullnat.compiled import TARGETS
 from fullnat.config import bgp, scalars
+from fullnat.config.addresses import mac_text
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, Interface, StaticRoute
 from fullnat.config.networks import network
@@ -112,6 +113,7 @@ def check(config: Config, problems: Problems, target: str) -> None:
             first = next((other for other in config.switches[:number] if same(other, each)), None)
             if first is not None:
                 problems.add(each.said, key, f"is already that of switch {first.said[-1][1]}")
+    _check_addresses(config.switches, problems)
     if not config.groups:
         for number, virtual in enumerate(config.virtual_servers, 1):
             if virtual.group:
@@ -171,6 +173,21 @@ def _check_network(switches: Sequence[SwitchSettings], switch: SwitchSettings, p
         problems.add(where, "interface", said)
     if switch.bgp is not None:
         bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
+
+
+def _check_addresses(switches: Sequence[SwitchSettings], problems: Problems) -> None:
+    """Of their interfaces: what would lead to another switch than was meant."""
+    seen: dict[Hashable, int] = {}
+    for switch in switches:
+        number = switch.said[-1][1]
+        for index, interface in enumerate(switch.interfaces, 1):
+            where: Where = (*switch.said, ("interface", index))
+            for own in interface.addresses:
+                if (first := seen.setdefault(own.ip, number)) != number:
+                    problems.add(where, "address", f"{own.ip} is already that of switch {first}")
+                if (first := seen.setdefault((interface.mac, own.network), number)) != number:
+                    mac = mac_text(interface.mac)
+                    problems.add(where, "mac", f"{mac} is already that of switch {first} in {own.network}")
 
 
 def apart(switches: Sequence[SwitchSettings]) -> list[str]:

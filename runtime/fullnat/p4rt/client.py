@@ -10,6 +10,7 @@ from typing import Any
 
 from finsy.proto import p4r
 
+from fullnat import named
 from fullnat.core.interface import Event, ProbeResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
@@ -34,6 +35,7 @@ COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
 _LOGGER = logging.getLogger(__name__)
+_OF_STREAM = named.logger(__name__)
 _BATCH = 512
 """Updates or entities a request made here carries."""
 
@@ -165,7 +167,7 @@ class Client:
         self.stream_errors += 1
         if what not in self._complaints and len(self._complaints) < COMPLAINTS:
             self._complaints.add(what)
-            _LOGGER.warning("%s (further ones are only counted: stream_errors)", what)
+            _OF_STREAM.warning("%s (further ones are only counted: stream_errors)", what)
 
     def _arbitration(self, update: p4r.MasterArbitrationUpdate) -> Arbitration:
         election_id = update.election_id.high << 64 | update.election_id.low

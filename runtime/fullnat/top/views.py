@@ -49,6 +49,8 @@ class View:
     rows: Callable[[Reading], Iterator[Row]]
     sorted_by: str
     """A column, largest first; empty: as the controller tells them."""
+    compares: bool = False
+    """What it shows is between two readings."""
 
 
 def whole(value: float) -> str:
@@ -196,7 +198,10 @@ def _locals(reading: Reading) -> Iterator[Row]:
 
 
 def _drops(reading: Reading) -> Iterator[Row]:
+    """Those of the reasons that there have been."""
     for reason, cell in reading.stats.get("drops", {}).items():
+        if not cell["packets"]:
+            continue
         rate = reading.drop_rates.get(reason, {})
         values: dict[str, Value] = {
             "REASON": reason,
@@ -205,7 +210,7 @@ def _drops(reading: Reading) -> Iterator[Row]:
             "PACKETS": cell["packets"],
             "BYTES": cell["bytes"],
         }
-        yield Row(values, WARN if values["PPS"] else PLAIN, idle=not cell["packets"])
+        yield Row(values, WARN if values["PPS"] else PLAIN, idle=not values["PPS"])
 
 
 def _left(value: float) -> str:
@@ -275,6 +280,7 @@ VIEWS = (
         ),
         _drops,
         "PPS",
+        compares=True,
     ),
 )
 BY_NAME = {view.name: view for view in VIEWS}

@@ -248,3 +248,16 @@ async def test_nothing_is_withdrawn_when_the_controller_stops(bed: Bed) -> None:
     await asyncio.gather(bed.task, return_exceptions=True)
     assert bed.has("a") == VIP
     assert bed.speaker("a").closed
+
+
+async def test_it_ends_even_when_there_is_news_at_that_very_moment(bed: Bed) -> None:
+    """asyncio.wait_for of Python 3.11 forgets that it is cancelled if what it waits for is there."""
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached)
+    bed.bgp._of["a"].wake.set()
+    bed.task.cancel()
+    _done, waiting = await asyncio.wait([bed.task], timeout=5)
+    assert not waiting
+    assert bed.speaker("a").closed

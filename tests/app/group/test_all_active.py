@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from random import Random
 from typing import cast
 
 import pytest
 from core import builders
+from fullnat.app.bgp import announcements
 from fullnat.app.group import all_active
 from fullnat.app.group.shown import NotNow
 from fullnat.core.interface import PacketIn, Probe, ProbeResult
 from fullnat.p4constants import PacketOutAction, PuntReason
 from p4rt.waiting import until
+
+from app.bgp.test_announcements import BGP, Told
 
 from .conftest import Cluster, MakeCluster
 from .several import Several
@@ -130,6 +134,30 @@ async def test_the_next_controller_has_them_forward_all_the_while(make: MakeClus
     await cluster.settled()
     assert set(gates) <= {2}
     cluster.assert_agreed()
+
+
+class Announced(Several):
+    """Each by a speaker that does as it is told."""
+
+    def start(self) -> None:
+        self.settings = [replace(each, bgp=BGP) for each in self.settings]
+        super().start()
+
+    def announced(self) -> dict[str, str]:
+        assert self.owner.announcements is not None
+        return {name: str(self.owner.announcements.shown(name)["announced"]) for name in self.switches}
+
+
+async def test_who_stops_withdraws_nothing_and_says_so_of_none(
+    make: MakeCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(announcements, "speaker", Told)
+    cluster = cast(Announced, make("ab", 1, kind=Announced))
+    await until(lambda: set(cluster.announced().values()) == {"announcing"})
+    caplog.clear()
+    await cluster.stop()
+    assert cluster.announced() == dict.fromkeys("ab", "announcing")
+    assert [record for record in caplog.records if "withdrawn" in record.getMessage()] == []
 
 
 async def test_those_that_forwarded_last_go_on_while_none_is_ours(make: MakeCluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 from fullnat.app.group.shown import NotNow
@@ -110,3 +111,21 @@ async def test_all_the_while_connections_begin(make: MakeCluster) -> None:
     cluster.assert_agreed("c")
     assert len(cluster.core.session_ids()) >= 200
     assert cluster.runner.errors == 0
+
+
+async def test_lines_of_the_log_say_which_switch_they_are_about(
+    make: MakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    cluster = make()
+    await cluster.full()
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    of = ("fullnat.app.session", "fullnat.app.arbitration", "fullnat.app.switch", "fullnat.p4rt.client")
+    told = [record for record in caplog.records if record.name in of]
+    lines = [record.getMessage() for record in told]
+    for name in "ab":
+        assert any(line.startswith(f"switch {name}: primary with election id ") for line in lines), lines
+    assert any(line.startswith("switch a: not connected: ") for line in lines), lines
+    for record, line in zip(told, lines, strict=True):
+        assert line.startswith(f"switch {getattr(record, 'fields', {})['switch']}: ")

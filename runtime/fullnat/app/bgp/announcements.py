@@ -219,7 +219,8 @@ class Announcements:
                 each.trouble, each.confirmed, pause = str(error), None, RETRY
             each.done.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(each.wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await each.wake.wait()
 
     async def _told(self, each: _Announced) -> bool:
         """Whether that was news for the speaker."""

@@ -232,7 +232,8 @@ class AllActive(SwitchGroup):
         was_open = member.network is not None
         was_beside = self.active is not member and was_open
         self._close_network(member, reason)
-        if self.announcements is not None:
+        # What is announced stays when the controller gives them all up.
+        if self.announcements is not None and not self._is_over:
             self.announcements.closed(member.name, taken=taken)
         super().leave(member, reason, taken=taken)
         if was_beside and self.outgoing is not None:

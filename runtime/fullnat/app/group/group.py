@@ -396,4 +396,5 @@ class SwitchGroup:
 
     async def _change(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), TICK)
+            async with asyncio.timeout(TICK):
+                await self._changed.wait()
