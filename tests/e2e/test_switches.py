@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -102,6 +103,28 @@ def test_the_data_plane_hangs(target: str) -> None:
         found = stack.members()[second]
         print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; {found['why']}")
         assert found["why"] == f"{first}: what is sent through its data plane does not come back"
+        assert talk.gap < GAP_OF_MUTE
+        assert_clean(world)
+
+
+def test_the_active_one_is_stopped(target: str) -> None:
+    """Its process says nothing any more, and no connection ends. When it goes on, its switch stands by."""
+    if target != "p4soft":
+        pytest.skip("the switches are p4soft, whatever the target")
+    with pair() as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        with Talk(world, count=2) as talk:
+            poll(lambda: talk.answers > 20, 10, "they talk")
+            stack.switches[first].signal(signal.SIGSTOP)
+            poll(lambda: stack.active() == second, 5, f"{second} is active")
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 20, 10, "they go on")
+            stack.switches[first].signal(signal.SIGCONT)
+            stack.wait_full()
+            assert stack.active() == second
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; {stack.members()[second]['why']}")
         assert talk.gap < GAP_OF_MUTE
         assert_clean(world)
 

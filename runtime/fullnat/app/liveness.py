@@ -15,11 +15,15 @@ from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
 
 TICK_SECONDS = 0.5
 ASK_SECONDS = 2.0
-"""A switch that has said nothing for so long is asked something."""
+"""A switch that has said nothing for so long is asked something,"""
+ASK_BESIDE = 1.0
+"""and one of a group."""
 SILENT_SECONDS = 4.0
 """Operators are told of a silence this long."""
 LOST_SECONDS = 7.0
-"""After so long a silence the connection is given up."""
+"""After so long a silence the connection is given up,"""
+LOST_BESIDE = 3.0
+"""and that to a switch of a group: another one may go on in its place."""
 PUSH_SECONDS = 120.0
 """The same while a pipeline is being set, during which some switches answer nothing else."""
 
@@ -37,11 +41,13 @@ class Answering(Protocol):
 
 
 class Liveness:
-    def __init__(self, client: Answering) -> None:
+    def __init__(self, client: Answering, *, is_beside: bool = False) -> None:
+        """``is_beside``: the switch is of a group."""
         self.silent = 0.0
         """Seconds for which nothing has come, to a tick. Counted in ticks, so that a controller that was itself stopped
         does not blame the switch."""
         self._client = client
+        self._ask_after, self._lost_after = (ASK_BESIDE, LOST_BESIDE) if is_beside else (ASK_SECONDS, LOST_SECONDS)
 
     async def watch(self) -> NoReturn:
         """Until the switch is silent for too long, which is raised as ConnectionLost."""
@@ -54,9 +60,9 @@ class Liveness:
                     heard, self.silent = self._client.heard, 0.0
                     continue
                 self.silent += TICK_SECONDS
-                if self.silent >= (PUSH_SECONDS if self._client.pushing else LOST_SECONDS):
+                if self.silent >= (PUSH_SECONDS if self._client.pushing else self._lost_after):
                     raise ConnectionLost(describe(self.silent))
-                if self.silent >= ASK_SECONDS and (asking is None or asking.done()):
+                if self.silent >= self._ask_after and (asking is None or asking.done()):
                     asking = asyncio.create_task(self._ask(), name="p4runtime-ask")
         finally:
             if asking is not None:

@@ -40,6 +40,9 @@ class Home(Protocol):
     """Whom a connection serves: the core by itself (:class:`Alone`), or as one of a group of switches
     (:class:`fullnat.app.group.member.Member`)."""
 
+    is_group: bool
+    """There are others beside."""
+
     @property
     def runner(self) -> CoreRunner: ...
 
@@ -74,6 +77,8 @@ class Home(Protocol):
 
 class Alone:
     """The only switch of the core."""
+
+    is_group = False
 
     def __init__(self, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
         self.runner = runner
@@ -125,7 +130,7 @@ class SwitchSession:
         self._home = home
         self._counts = counts
         self._candidate = Candidate(client)
-        self._liveness = Liveness(client)
+        self._liveness = Liveness(client, is_beside=home.is_group)
         self._phase = "disconnected"
         self._attached = False
         """What comes from the switch is heard."""

@@ -59,7 +59,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option(
     "--proof-interval",
-    default=1.0,
+    default=0.5,
     show_default=True,
     type=click.FloatRange(0, 60),
     help="Of a group: a packet goes through a switch whose data plane has been silent for so many seconds; 0: none.",

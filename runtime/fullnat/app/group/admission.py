@@ -15,9 +15,9 @@ from collections.abc import Collection
 from time import monotonic
 
 from fullnat.app.group.remembered import Remembered
-from fullnat.app.liveness import LOST_SECONDS, TICK_SECONDS
+from fullnat.app.liveness import LOST_BESIDE, TICK_SECONDS
 
-NOTICE_SECONDS = LOST_SECONDS + 2 * TICK_SECONDS
+NOTICE_SECONDS = LOST_BESIDE + 2 * TICK_SECONDS
 """Until a leader has noticed that a switch is silent, and given up the others."""
 
 

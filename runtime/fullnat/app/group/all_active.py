@@ -44,7 +44,7 @@ from fullnat.tables.table import Entry
 
 PATIENCE = 0.1
 """Seconds that what waits for an entry waits for those who have not confirmed it. A switch that hangs is given up after
-7 s; meanwhile packets that meet it too early are sent again."""
+some seconds; meanwhile packets that meet it too early are sent again."""
 FIXED = "switches that each have a network of their own are those that the controller has started with"
 _MISSES = (PuntReason.NO_SESSION, PuntReason.LATE_ANSWER)
 

@@ -57,6 +57,7 @@ class Member:
     """See :class:`fullnat.app.session.Home`."""
 
     owner: SwitchOwner
+    is_group = True
 
     def __init__(self, name: str, group: SwitchGroup) -> None:
         self.name = name

@@ -25,7 +25,7 @@ AHEAD = 256
 class Patience:
     """With a data plane that says nothing."""
 
-    interval: float = 1.0
+    interval: float = 0.5
     """Seconds of silence after which a packet is sent, and within which it is to be back; 0: none is sent."""
     lost: int = 3
     """Packets in a row that do not come back before the data plane counts as mute."""
