@@ -108,8 +108,14 @@ def test_services_and_local_addresses_have_counters_of_their_own() -> None:
     } <= set(lines)
 
 
-def test_histograms_queues_and_the_switch() -> None:
-    lines = render(stats({})).decode().splitlines()
+def test_histograms_queues_and_the_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = stats({})
+    read["switches"].append(switch_json("right", "active", "serving", "", 1, 20, takeovers=1, why="left: x", ago=60.0))
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0)
+    lines = render(read).decode().splitlines()
+    assert [line for line in lines if line.startswith("fullnat_member_took_over")] == [
+        'fullnat_member_took_over_timestamp_seconds{switch="right"} 1.69999994e+09'
+    ]
     assert {
         'fullnat_session_setup_seconds_bucket{le="0.001"} 1.0',
         'fullnat_session_setup_seconds_bucket{le="0.5"} 4.0',

@@ -115,6 +115,7 @@ async def test_lists_say_so(served: Served, socket: Path, fnatadm: Run) -> None:
     await stands_by(served)
     assert (await fnatadm("-Ln")).out.splitlines()[0] == f"{header} standby: another controller is primary"
     assert [about["switch"] for about in await asyncio.to_thread(_asked, socket, "about")] == ["standby"]
+    assert [found["role"] for found in await asyncio.to_thread(_asked, socket, "switches")] == ["elsewhere"]
     (stats,) = await asyncio.to_thread(_asked, socket, "stats")
     title, _, _ = sections(stats)[0]
     assert title == "Services; this controller stands by: another one is primary, so its counters are missing"

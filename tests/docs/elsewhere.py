@@ -9,7 +9,11 @@ SOURCES = "what a developer and CI run; a test would run the tests"
 ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
     "docs/development.md": {"make ": SOURCES},
-    "docs/bgp.md": {"fullnat switches": "tests/e2e/test_all_active.py"},
+    "docs/bgp.md": {
+        "fullnat switches": "tests/e2e/test_all_active.py",
+        "make peers": "tests/tools/test_install_peers.py",
+        "make demo-cluster": "tests/demo/test_cluster.py",
+    },
     "docs/controllers.md": {"fullnat run fullnat.toml --grpc-addr": "tests/e2e/test_controllers.py"},
     "docs/api.md": {
         "curl --unix-socket": "tests/api/test_calls.py",

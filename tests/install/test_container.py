@@ -103,7 +103,7 @@ def test_alarms_and_dashboard_ask_for_metrics_that_there_are() -> None:
 def test_every_alarm_has_its_runbook() -> None:
     sections = re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbooks.md").read_text(), flags=re.MULTILINE)
     assert [alarm["alert"] for alarm in ALARMS] == sections
-    assert len(sections) == 24
+    assert len(sections) == 27
     for alarm in ALARMS:
         assert set(alarm) <= {"alert", "expr", "for", "annotations"}
         assert set(alarm["annotations"]) == {"summary"}
@@ -119,6 +119,58 @@ def test_prometheus_takes_its_files() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(ALARMS)} rules found" in done.stdout
+
+
+def series(instance: str, metric: str, value: float, **labels: str) -> dict[str, str]:
+    """One that has this value for an hour."""
+    of = ", ".join(f'{name}="{text}"' for name, text in {"instance": instance, **labels}.items())
+    return {"series": f"{metric}{{{of}}}", "values": f"{value:g}x60"}
+
+
+def group(instance: str, leads: bool, left: str, right: str, announced: str) -> list[dict[str, str]]:
+    """What a controller of two switches tells, that stands by or leads, when these do that."""
+    told = [series(instance, "fullnat_leader", leads), series(instance, "fullnat_etcd_up", 1)]
+    told.append(series(instance, "fullnat_switch_up", leads))
+    for switch, role in (("left", left), ("right", right)):
+        told.append(series(instance, "fullnat_member_role", 1, switch=switch, role=role))
+        told.append(series(instance, "fullnat_member_announced", 1, switch=switch, announced=announced))
+    return told
+
+
+def raised(told: list[dict[str, str]], tmp_path: Path) -> set[str]:
+    """The alarms that there are after 10 minutes, with their labels, by promtool, which expects none."""
+    asked = [{"eval_time": "10m", "alertname": alarm["alert"]} for alarm in ALARMS]
+    test = {"interval": "1m", "input_series": told, "alert_rule_test": asked}
+    path, rules = tmp_path / "tests.yml", str(CONTAINER / "prometheus" / "alarms.yml")
+    path.write_text(yaml.safe_dump({"rule_files": [rules], "evaluation_interval": "1m", "tests": [test]}))
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
+    return set(re.findall(r'Labels:\{alertname="(.*)\}$', done.stdout + done.stderr, re.MULTILINE))
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_alarms_of_a_group(tmp_path: Path) -> None:
+    """Who stands by has switches that are elsewhere, and raises none."""
+    stands_by = group("two", False, "elsewhere", "elsewhere", "unknown")
+    assert raised(group("one", True, "active", "standby", "announcing") + stands_by, tmp_path) == set()
+    assert raised(group("one", True, "active", "away", "announcing") + stands_by, tmp_path) == {
+        'FullnatMemberAway", instance="one", role="away", switch="right"',
+        'FullnatNoStandby", instance="one"',
+    }
+    assert raised(group("one", True, "active", "active", "withdrawn") + stands_by, tmp_path) == {
+        f'FullnatNotAnnounced", announced="withdrawn", instance="one", switch="{switch}"'
+        for switch in ("left", "right")
+    }
+    lost = [each for each in stands_by if "etcd_up" not in each["series"]] + [series("two", "fullnat_etcd_up", 0)]
+    assert raised(lost, tmp_path) == {'FullnatEtcdLost", instance="two"', 'FullnatNoLeader"'}
+
+
+def test_panels_are_side_by_side() -> None:
+    panels = DASHBOARD["panels"]
+    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert places == [(12 * (number % 2), 8 * (number // 2)) for number in range(len(panels))]
 
 
 def test_alarms_and_dashboard_ask_for_labels_that_there_are() -> None:

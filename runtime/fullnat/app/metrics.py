@@ -8,11 +8,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from fullnat.api.listener import ApiError
+from fullnat.app.metrics_of_several import (
+    ETCD_COUNTERS,
+    ETCD_GAUGES,
+    MEMBER_COUNTERS,
+    MEMBER_GAUGES,
+    histogram,
+    members,
+    sharing,
+)
 from fullnat.app.shown import Json
 from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES
@@ -71,33 +79,6 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
-_MEMBER_GAUGES = {
-    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
-    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
-    "sessions": ("", "Sessions that it holds"),
-    "neighbors": ("", "Routers that what announces it is to talk to"),
-    "neighbors_up": ("", "Those that it talks to"),
-}
-"""Of each switch of a group; with their units."""
-_MEMBER_COUNTERS = {
-    "takeovers": "Times that it became active in the place of another switch",
-    "fills": "Times that it was filled",
-    "bgp_changes": "Times that what announces it was told something new",
-    "bgp_failures": "Times that it did not do what it was told",
-}
-_ETCD_GAUGES = {
-    "up": ("fullnat_etcd_up", "1 while etcd has answered the last call"),
-    "leads": ("fullnat_leader", "1 while this controller leads"),
-    "unconfirmed_for": ("fullnat_leader_unconfirmed_seconds", "That it has led without a word of etcd's majority"),
-    "memos_waiting": ("fullnat_etcd_memos_waiting", "Memos of clients and servers that etcd does not have yet"),
-}
-_ETCD_COUNTERS = {
-    "elections": ("fullnat_elections", "Times that this controller has become the leader"),
-    "memos_written": ("fullnat_etcd_memos_written", "Memos of clients and servers written to etcd"),
-    "calls": ("fullnat_etcd_calls", "Calls to etcd"),
-    "failures": ("fullnat_etcd_failures", "Those of them that no member has answered"),
-}
-"""Of several controllers that share etcd."""
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -145,8 +126,8 @@ class _Reading(Collector):
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
         yield from self._switch()
-        yield from self._members()
-        yield from self._etcd()
+        yield from members(stats["switches"])
+        yield from sharing(stats.get("etcd"))
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -187,57 +168,13 @@ class _Reading(Collector):
             queues.add_metric((name,), depth)
         yield queues
         for name, (metric, help_text) in _HISTOGRAMS.items():
-            yield _histogram(metric, help_text, stats["histograms"][name])
+            yield histogram(metric, help_text, stats["histograms"][name])
         for name, words in (
             ("written", "written"),
             ("dropped", "lost: no room in its queue, or nowhere to write them"),
         ):
             value = stats["session_log"].get(name, 0)
             yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
-
-    def _members(self) -> Iterator[Metric]:
-        """The switches of a group, or the one that there is."""
-        switches = self._stats["switches"]
-        role = GaugeMetricFamily("fullnat_member_role", "1 for what the switch does", labels=("switch", "role"))
-        for each in switches:
-            role.add_metric((each["name"], each["role"]), 1)
-        yield role
-        mute = GaugeMetricFamily(
-            "fullnat_member_mute",
-            "1 while what is sent through the data plane of the switch does not come back",
-            labels=("switch",),
-        )
-        for each in switches:
-            mute.add_metric((each["name"],), each["state"] == "mute")
-        yield mute
-        announced = GaugeMetricFamily(
-            "fullnat_member_announced", "1 for whether and how it is announced by BGP", labels=("switch", "announced")
-        )
-        for each in switches:
-            if each["announced"]:
-                announced.add_metric((each["name"], each["announced"]), 1)
-        yield announced
-        for name, (unit, help_text) in _MEMBER_GAUGES.items():
-            gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
-            for each in switches:
-                gauge.add_metric((each["name"],), each[name])
-            yield gauge
-        for name, help_text in _MEMBER_COUNTERS.items():
-            counter = CounterMetricFamily(f"fullnat_member_{name}", help_text, labels=("switch",))
-            for each in switches:
-                counter.add_metric((each["name"],), each[name])
-            yield counter
-
-    def _etcd(self) -> Iterator[Metric]:
-        found = self._stats.get("etcd")
-        if found:
-            for name, (metric, help_text) in _ETCD_GAUGES.items():
-                yield GaugeMetricFamily(metric, help_text, value=found[name])
-            for name, (metric, help_text) in _ETCD_COUNTERS.items():
-                yield CounterMetricFamily(metric, help_text, value=found[name])
-            yield _histogram(
-                "fullnat_etcd_call_seconds", "That calls to etcd took which were answered", found["seconds"]
-            )
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -329,10 +266,11 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
                 "role": "",
                 "state": "",
                 "announced": "-",
-                **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0),
+                "ago": 0.0,
+                **dict.fromkeys((*MEMBER_GAUGES, *MEMBER_COUNTERS), 0),
             }
         ],
-        "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
+        "etcd": {"seconds": nothing, **dict.fromkeys((*ETCD_GAUGES, *ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
@@ -342,12 +280,6 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         suffix = "_total" if family.type == "counter" else ""
         labels = tuple(name for name in family.samples[0].labels if name != "le") if family.samples else ()
         yield family.name + suffix, family.type, labels, family.documentation
-
-
-def _histogram(metric: str, help_text: str, one: Json) -> HistogramMetricFamily:
-    limits = [*map(floatToGoString, one["bounds"]), "+Inf"]
-    buckets = list(zip(limits, one["counts"], strict=True))
-    return HistogramMetricFamily(metric, help_text, buckets=buckets, sum_value=one["sum"])
 
 
 def render(stats: Json) -> bytes:

@@ -212,7 +212,7 @@ function showRest() {
     ["connects", "connects to the switch"], ["pipeline_pushes", "times that the program was pushed"]];
   const group = (stats.switches ?? []).length > 1 ? [element("div", { class: "card" }, table([
     ["Switch", "", (one) => one.name],
-    ["Role", "", (one) => badge(one.role, one.role === "active" || one.role === "standby" ? "good" : "warn")],
+    ["Role", "", (one) => badge(one.role, ["active", "standby"].includes(one.role) ? "good" : one.role === "elsewhere" ? "" : "warn")],
     number("Sessions", (one) => whole(one.sessions)),
     number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
     number("Behind", (one) => whole(one.behind)),

@@ -6,6 +6,8 @@ from fullnat.app.shown import Json, seconds
 
 ALONE = "switch"
 """What the only one is called."""
+ELSEWHERE = "elsewhere"
+"""What a switch does that is another controller's, while ours stands by."""
 
 
 class NotNow(Exception):
@@ -39,7 +41,7 @@ def switch_json(
     """A Switch of admin.proto."""
     return {
         "name": name,
-        "role": role,
+        "role": ELSEWHERE if (role, state) == ("away", "standby") else role,
         "state": state,
         "reason": reason,
         "behind": behind,
