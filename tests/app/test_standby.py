@@ -45,7 +45,7 @@ Run = Callable[..., Awaitable[Done]]
 
 @pytest.fixture
 async def socket(served: Served, tmp_path: Path) -> AsyncIterator[Path]:
-    about = {"version": "1.2", "embedded": False, "cookie": 77, "size": 1024}
+    about = {"version": "1.2", "embedded": False, "cookie": 77}
     handlers = Handlers(Snapshots(served.runner, served.owner), served.changes, about)
     listener = Listener(Where(tmp_path / "s"), Dispatcher(handlers))
     await listener.start()
@@ -110,7 +110,7 @@ async def test_it_reads_its_file_again(served: Served, socket: Path) -> None:
 
 
 async def test_lists_say_so(served: Served, socket: Path, fnatadm: Run) -> None:
-    header = "IP Virtual Server version 1.2 (size=1024)"
+    header = "IP Virtual Server version 1.2 (size=1048576)"
     assert (await fnatadm("-Ln")).out.splitlines()[0] == header
     await stands_by(served)
     assert (await fnatadm("-Ln")).out.splitlines()[0] == f"{header} standby: another controller is primary"

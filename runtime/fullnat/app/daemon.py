@@ -88,7 +88,6 @@ async def run(options: Options) -> None:
         programs = Notifier(Known(core.has_quorum, core.found_well))
         stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
-        about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
 
         def taken(config: Config) -> None:
