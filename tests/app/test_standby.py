@@ -110,7 +110,7 @@ async def test_it_reads_its_file_again(served: Served, socket: Path) -> None:
 
 
 async def test_lists_say_so(served: Served, socket: Path, fnatadm: Run) -> None:
-    header = "IP Virtual Server version 1.2 (size=1048576)"
+    header = "IP Virtual Server version 1.2 (size=1024)"
     assert (await fnatadm("-Ln")).out.splitlines()[0] == header
     await stands_by(served)
     assert (await fnatadm("-Ln")).out.splitlines()[0] == f"{header} standby: another controller is primary"

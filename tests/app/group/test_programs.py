@@ -342,6 +342,7 @@ async def test_all_forward_with_programs_that_differ(make: MakeCluster) -> None:
             return ids(held(self.switches[name], OTHER if name == "b" else PROGRAM))
 
     cluster = make(kind=Mixed)
+    assert isinstance(cluster, Mixed)
     await cluster.full()
     await cluster.connect(30)
     assert cluster.early == []
