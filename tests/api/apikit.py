@@ -29,7 +29,7 @@ from google.protobuf import json_format
 
 VIRTUAL = {"protocol": "tcp", "virtual": "203.0.113.80:80"}
 SERVER = {**VIRTUAL, "server": "10.0.0.11:8080"}
-ABOUT = {"version": "1.2", "embedded": False, "cookie": 77, "size": 1 << 20}
+ABOUT = {"version": "1.2", "embedded": False, "cookie": 77}
 
 
 class Api:

@@ -61,12 +61,12 @@ async def refusal(api: Api, *commands: Any, name: str = "apply") -> controlclien
 
 
 async def test_about_by_both(api: Api, channel: grpc.aio.Channel) -> None:
-    assert await get(api, "about") == [{**ABOUT, "switch": "disconnected", "role": "admin"}]
+    assert await get(api, "about") == [{**ABOUT, "size": 1024, "switch": "disconnected", "role": "admin"}]
     assert await call(channel, "GetAbout") == {
         "version": "1.2",
         "cookie": "77",
         "role": "admin",
-        "size": "1048576",
+        "size": "1024",
         "switch": "disconnected",
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, cast
+from types import SimpleNamespace
+from typing import Literal, cast
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
@@ -13,7 +14,7 @@ from fullnat.core.capacity import Capacity
 from fullnat.core.declared.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
-from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
+from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, Sizes, SwitchId
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry
@@ -24,8 +25,7 @@ class FakeCore:
 
     def __init__(self, config: Config | None = None) -> None:
         self.model = Model() if config is None else model_of(config)
-        self.capacity: Capacity = cast(Any, None)
-        """Of groups of switches."""
+        self.capacity = cast(Capacity, SimpleNamespace(room=Sizes(1 << 20, 1 << 18)))
         self.commands: list[Command] = []
         self.on_command: Callable[[Command], list[Effect]] = lambda _command: []
         self.events: list[Event] = []

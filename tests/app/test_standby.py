@@ -45,7 +45,7 @@ Run = Callable[..., Awaitable[Done]]
 
 @pytest.fixture
 async def socket(served: Served, tmp_path: Path) -> AsyncIterator[Path]:
-    about = {"version": "1.2", "embedded": False, "cookie": 77, "size": 1024}
+    about = {"version": "1.2", "embedded": False, "cookie": 77}
     handlers = Handlers(Snapshots(served.runner, served.owner), served.changes, about)
     listener = Listener(Where(tmp_path / "s"), Dispatcher(handlers))
     await listener.start()

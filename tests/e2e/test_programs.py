@@ -20,6 +20,7 @@ from topo.world import World, ask, report
 from .checks import assert_all_good, assert_clean
 from .test_switches import MEGABYTE, come_and_go, other, pair
 
+pytestmark = pytest.mark.timeout(600)
 OWN = program.load()
 OLD = variant(OWN, room(sessions=1 << 16, servers=1 << 12), renumbered=True)
 """Another build: with other sizes, and other ids of all that has one."""
@@ -29,15 +30,11 @@ PUSHED = 120.0
 """Seconds that a switch may take for another program, on a machine that is busy."""
 
 
-@pytest.fixture(autouse=True)
-def _of_p4soft(target: str) -> None:
+@pytest.fixture(scope="module")
+def builds(target: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The directories of both. p4soft compiles what it has not run yet, for longer than a test waits."""
     if target != "p4soft":
         pytest.skip("the switches are p4soft, whatever the target")
-
-
-@pytest.fixture(scope="module")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The directories of both. p4soft compiles what it has not run yet, for longer than a test waits."""
     directory = tmp_path_factory.mktemp("builds")
     found = {name: write(build, directory / name) for name, build in (("old", OLD), ("small", SMALL))}
     for path in found.values():

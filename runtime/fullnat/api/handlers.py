@@ -46,7 +46,9 @@ class Handlers:
 
     async def about(self, _request: Any, caller: Identity) -> Json:
         shared = {name: value for name, value in self._snapshots.shared().items() if name == "leader"}
-        return {**self._about, "switch": self._snapshots.switch_state, **shared, "role": caller.role.name.lower()}
+        snapshots = self._snapshots
+        found = {"size": snapshots.room, "switch": snapshots.switch_state}
+        return {**self._about, **found, **shared, "role": caller.role.name.lower()}
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)

@@ -90,7 +90,7 @@ async def run(options: Options) -> None:
         programs = Notifier(Known(core.has_quorum, core.found_well))
         stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
-        about |= {"size": compiled.sizes.session_ids, "group": options.group}
+        about["group"] = options.group
         ports = EmbeddedPorts(options)
 
         advise = Adviser()

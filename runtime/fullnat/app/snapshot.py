@@ -99,6 +99,11 @@ class Snapshots:
         """What each of them does."""
         return self._owner.shown(self._core.stats()["sessions"])
 
+    @property
+    def room(self) -> int:
+        """How many sessions the switch has room for, or the smallest of a group."""
+        return self._core.capacity.room.session_ids
+
     async def activate(self, name: str) -> str:
         """Have another switch of the group forward; the name of the one before. Raises NotNow."""
         return await self._owner.activate(name)

@@ -3,8 +3,8 @@ carry is refused by name."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
 from core import builders
@@ -21,6 +21,7 @@ from p4rt.waiting import until
 
 from .conftest import PROGRAM, SOON, Cluster, MakeCluster
 from .memory_switch import MemorySwitch
+from .several import Several
 from .test_members import built, settings
 
 OTHER = variant(PROGRAM, room(sessions=1 << 19, servers=1 << 17), renumbered=True)
@@ -198,7 +199,7 @@ async def test_what_a_program_cannot_carry_is_refused_by_name(make: MakeCluster,
     assert said.startswith(f"its program (cookie {program.cookie:#x}) ")
     assert why in said
     assert said.endswith("; give it this controller's: --upgrade b")
-    with pytest.raises(NotNow, match="switch b is away, and not one that holds everything"):
+    with pytest.raises(NotNow, match="switch b is refused, and not one that holds everything"):
         await cluster.owner.activate("b")
     cluster.switches["a"].kill()
     await until(lambda: cluster.roles()["a"] == "away")
@@ -310,7 +311,7 @@ async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) ->
     await plain.full()
     ((key, service),) = plain.core.model.services.items()
     with pytest.raises(CommandError, match="proxy_protocol first is not in this program of the switch"):
-        plain.core.check([EditService(key, replace(service.settings, proxy_protocol="first"))])
+        plain.core.check([EditService(key, dataclasses.replace(service.settings, proxy_protocol="first"))])
 
 
 async def test_one_whose_table_fills_up_later_is_refused_by_name(make: MakeCluster) -> None:
@@ -327,3 +328,52 @@ async def test_one_whose_table_fills_up_later_is_refused_by_name(make: MakeClust
     await cluster.full("a", "b")
     await cluster.settled()
     assert cluster.runner.errors == 0
+
+
+async def test_all_forward_with_programs_that_differ(make: MakeCluster) -> None:
+    """Each has what it holds in its own bytes, and is drained before it is upgraded."""
+
+    class Mixed(Several):
+        def run(self) -> None:
+            running(self.switches["b"], OTHER)
+            super().run()
+
+        def session_ids(self, name: str) -> set[int]:
+            return ids(held(self.switches[name], OTHER if name == "b" else PROGRAM))
+
+    cluster = make(kind=Mixed)
+    assert isinstance(cluster, Mixed)
+    await cluster.full()
+    await cluster.connect(30)
+    assert cluster.early == []
+    first = cluster.owner.client
+    assert first is not None
+    for name, program in (("a", PROGRAM), ("b", OTHER)):
+        schema = Schema(program.p4info, program.sizes)
+        cluster.switches[name].counters[schema.drop_counter.id, 3] = (5, 500)
+    assert await cluster.owner.counters(first.schema.drop_counter, [3]) == {3: (10, 1000)}
+    with pytest.raises(
+        NotNow, match=r"switch b forwards: have routers send it nothing \(--drain b\), and upgrade it then"
+    ):
+        cluster.owner.upgrade("b")
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    await cluster.connect(5)
+    assert cluster.session_ids("b") == set(cluster.core.session_ids())
+    assert len(cluster.core.session_ids()) == 35
+    assert cluster.runner.errors == 0
+
+
+async def test_a_program_given_by_hand_may_have_no_cookie(make: MakeCluster) -> None:
+    """The next one with none either is another one."""
+    cluster = make(kind=programs(b=dataclasses.replace(OTHER, cookie=0)))
+    await led_by(cluster, "a")
+    await cluster.connect(5)
+    cluster.switches["b"].kill()
+    cluster.switches["b"].revive(emptied=True)
+    running(cluster.switches["b"], dataclasses.replace(variant(PROGRAM), cookie=0))
+    await cluster.connect(5)
+    await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+    assert cluster.switches["b"].pushes == 0

@@ -101,22 +101,28 @@ class Member:
         return self.replica.behind if self.replica is not None else 0
 
     @property
+    def doing(self) -> str:
+        """Its role, for people."""
+        if self.name in self._group.programs.refused:
+            return Role.REFUSED.value
+        return self.role.value if self.network is None else Role.ACTIVE.value
+
+    @property
     def lives(self) -> bool:
         """Its data plane has proved to, and does still."""
         return self.has_proved and not self.is_mute
 
     def shown(self, sessions: int) -> Json:
         """While the core has so many sessions."""
-        owner, takeover, programs = self.owner, self.takeover, self._group.programs
-        refusal = programs.refused.get(self.name, "")
-        role = Role.REFUSED if refusal else self.role
+        owner, role, takeover, programs = self.owner, self.role, self.takeover, self._group.programs
         filled = self.progress.share if role is Role.FILLING else float(self.is_full or role is Role.ACTIVE)
+        trouble = self.trouble if role is Role.FILLING else ""
         held = {Role.FILLING: self.progress.done, Role.STANDBY: sessions, Role.ACTIVE: sessions}
         return switch_json(
             self.name,
-            role.value if self.network is None else Role.ACTIVE.value,
+            self.doing,
             "mute" if self.is_mute and owner.state == "serving" else owner.state,
-            refusal or (self.trouble if role is Role.FILLING else (owner.reason or MUTE * self.is_mute)),
+            programs.refused.get(self.name) or trouble or owner.reason or MUTE * self.is_mute,
             self.counts.connects,
             held.get(role, 0),
             behind=self.behind,
@@ -140,6 +146,7 @@ class Member:
         try:
             is_pushed = await programs.provide(self.name, session.client, push=push)
         except Unfit as error:
+            self.is_upgrading = False
             if group.active is not None and await gate.shut_by_name(session.client, error.p4info):
                 group.announce()
             raise

@@ -56,27 +56,25 @@ class Programs:
         """Have ``client`` go by what switch ``name`` runs, which is to be our own program if it runs none or ``push``;
         whether it was given it, and is empty. Raises Unfit, and P4RuntimeError."""
         own = self.own = client.program
-        cookie = await client.cookie()
-        if cookie == own.cookie:
-            self._require(name, own)
-            return False
-        other = None if cookie is None or push else await self._other(name, client, cookie)
-        if other is None:
-            await client.push()
-            self._require(name, own)
-            return True
-        client.go_by(*other)
+        runs_own = await client.cookie() == own.cookie
+        other = None if runs_own or push else await self._other(name, client)
+        if other is not None:
+            client.go_by(*other)
         self._require(name, client.program)
-        return False
+        if runs_own or other is not None:
+            return False
+        await client.push()
+        return True
 
-    async def _other(self, name: str, client: Client, cookie: int) -> tuple[Program, Schema] | None:
+    async def _other(self, name: str, client: Client) -> tuple[Program, Schema] | None:
         """The program that the switch has got from somebody else; None: it is nothing of ours. Raises Unfit, and
         P4RuntimeError."""
+        pipeline = await client.pipeline()
+        if pipeline is None or not is_ours(pipeline.p4info):
+            return None
         known = self._known.get(name)
-        if known is None or known[0].cookie != cookie:
-            pipeline = await client.pipeline()
-            if pipeline is None or not is_ours(pipeline.p4info):
-                return None
+        # By the cookie alone it is not known: who gives a program by hand may give none.
+        if known is None or known[0] != pipeline:
             theirs = program.found(pipeline)
             try:
                 schema = of_another(theirs, client.program)
