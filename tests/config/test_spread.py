@@ -353,3 +353,30 @@ def test_what_moves_when_a_group_comes() -> None:
 
 def test_what_comes_new_or_goes_does_not_move() -> None:
     assert moved(found(BOTH + service(OF_EAST)), found(BOTH + service(OF_WEST))) == {}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 15), st.sampled_from(["", "east", "west"]), st.sampled_from([80, 443])), max_size=12
+    )
+)
+def test_every_service_is_of_one_group_and_those_of_an_address_together(wanted: list[tuple[int, str, int]]) -> None:
+    """However it is said, or the file is refused."""
+    unique = {(last, port): name for last, name, port in wanted}
+    lines = [
+        service(f"198.18.0.{last}", f'group = "{name}"' if name else "", port=port)
+        for (last, port), name in unique.items()
+    ]
+    said = {last: {name for (other, _), name in unique.items() if other == last and name} for last, _ in unique}
+    if any(len(names) > 1 for names in said.values()):
+        with pytest.raises(ConfigError, match="an address is of one group"):
+            file.parse(BOTH + "".join(lines))
+        return
+    config = file.parse(BOTH + "".join(lines))
+    of_group = {name: virtuals(part(config, name).config) for name in ("east", "west")}
+    assert sorted(of_group["east"] + of_group["west"]) == sorted((f"198.18.0.{last}", port) for last, port in unique)
+    for last, names in said.items():
+        expected = next(iter(names), group_of(f"198.18.0.{last}", ("east", "west")))
+        assert {name for name, has in of_group.items() for address, _ in has if address == f"198.18.0.{last}"} == {
+            expected
+        }
