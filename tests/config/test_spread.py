@@ -294,6 +294,14 @@ address = "10.0.0.1/24"
             "[virtual_server 1] local_addresses: FULLNAT needs at least one local address",
         ),
         (BOTH.replace("192.0.2.2", "192.0.2.1"), "[switch 2] grpc_addr: is already that of switch 1"),
+        (
+            BOTH.replace("10.2.0.1/24", "10.1.0.1/24"),
+            "[group 2.interface 1] address: 10.1.0.1 is already that of group 1",
+        ),
+        (
+            BOTH.replace("10.2.0.1/24", "10.1.0.9/24").replace("00:02", "00:01"),
+            "[group 2.interface 1] mac: 02:00:00:00:00:01 is already that of group 1 in 10.1.0.0/24",
+        ),
         ('[[group]]\nname = "a b"\n', "[group 1] name: 'a b' is not a name"),
         (BOTH.replace("lb-east:50051", "a\\nb"), "[group 1] controller: 'a\\nb' is not one line of text"),
     ],
