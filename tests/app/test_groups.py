@@ -14,6 +14,8 @@ from fullnat.app.metrics import render
 from fullnat.app.paths import of_group
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.keys import Keys
+from fullnat.app.snapshot import Snapshots
+from fullnat.app.switch import SwitchOwner
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import ServerSettings, ServiceSettings
@@ -37,6 +39,7 @@ from fullnat.core.views import LocalAddressView, ServerView, ServiceView
 from fullnat.etcd import settings
 from fullnat.net.flow import Endpoint, address, marked
 from fullnat.net.match import parse
+from fullnat.p4rt.client import Client
 
 from app.test_metrics import stats
 
@@ -263,3 +266,21 @@ def test_metrics_are_of_a_group() -> None:
     assert "group=" not in plain
     values = [line for line in grouped.splitlines() if not line.startswith("#")]
     assert all('group="east"' in line for line in values)
+
+
+async def test_groups_that_have_read_the_same_say_so(make: Make) -> None:
+    """However the file is ordered; and a reload says something else at once."""
+    changes = make(BOTH + OURS)
+    snapshots = Snapshots(changes._runner, SwitchOwner(changes._runner, Client), grouped=changes)  # type: ignore[arg-type]
+    first = await snapshots.stats()
+    assert first["group"] == "east"
+    west = part(file.parse(BOTH + service(OF_WEST, server="10.78.0.11") + service(OF_EAST)), "west").share
+    assert west.spread is not None
+    assert first["spread"] == west.spread.digest
+    changes._path.write_text(BOTH + service(OF_EAST))
+    await changes.reload()
+    assert (await snapshots.stats())["spread"] not in ("", west.spread.digest)
+    assert (
+        'fullnat_spread_info{group="east",spread="abc"} 1.0'
+        in render(stats({}) | {"group": "east", "spread": "abc"}).decode()
+    )

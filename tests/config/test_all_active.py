@@ -193,3 +193,14 @@ def test_what_controllers_share_is_of_the_switches_of_each() -> None:
     assert file.parse(SERVICE, members=own.switches) == own
     with pytest.raises(ConfigError, match="at least one is needed"):
         file.parse(SERVICE)
+
+
+def test_what_is_wrong_with_an_interface_is_told_at_its_switch() -> None:
+    """It was told at a section [[interface]], of which there is none."""
+    text = SERVICE + LEFT + RIGHT.replace("10.1.0.12/24", "10.9.0.11/24").replace('gateway = "10.1.0.1"', "drop = true")
+    with pytest.raises(ConfigError) as caught:
+        file.parse(text)
+    (found,) = [problem for problem in caught.value.problems if "cannot be" in problem]
+    assert (
+        "[switch 2.interface 2] address: 10.9.0.11 cannot be the address of an interface: it is a real server" in found
+    )

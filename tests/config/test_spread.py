@@ -294,6 +294,14 @@ address = "10.0.0.1/24"
             "[virtual_server 1] local_addresses: FULLNAT needs at least one local address",
         ),
         (BOTH.replace("192.0.2.2", "192.0.2.1"), "[switch 2] grpc_addr: is already that of switch 1"),
+        (
+            BOTH.replace("10.2.0.1/24", "10.1.0.1/24"),
+            "[group 2.interface 1] address: 10.1.0.1 is already that of group 1",
+        ),
+        (
+            BOTH.replace("10.2.0.1/24", "10.1.0.9/24").replace("00:02", "00:01"),
+            "[group 2.interface 1] mac: 02:00:00:00:00:01 is already that of group 1 in 10.1.0.0/24",
+        ),
         ('[[group]]\nname = "a b"\n', "[group 1] name: 'a b' is not a name"),
         (BOTH.replace("lb-east:50051", "a\\nb"), "[group 1] controller: 'a\\nb' is not one line of text"),
     ],
@@ -353,3 +361,30 @@ def test_what_moves_when_a_group_comes() -> None:
 
 def test_what_comes_new_or_goes_does_not_move() -> None:
     assert moved(found(BOTH + service(OF_EAST)), found(BOTH + service(OF_WEST))) == {}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 15), st.sampled_from(["", "east", "west"]), st.sampled_from([80, 443])), max_size=12
+    )
+)
+def test_every_service_is_of_one_group_and_those_of_an_address_together(wanted: list[tuple[int, str, int]]) -> None:
+    """However it is said, or the file is refused."""
+    unique = {(last, port): name for last, name, port in wanted}
+    lines = [
+        service(f"198.18.0.{last}", f'group = "{name}"' if name else "", port=port)
+        for (last, port), name in unique.items()
+    ]
+    said = {last: {name for (other, _), name in unique.items() if other == last and name} for last, _ in unique}
+    if any(len(names) > 1 for names in said.values()):
+        with pytest.raises(ConfigError, match="an address is of one group"):
+            file.parse(BOTH + "".join(lines))
+        return
+    config = file.parse(BOTH + "".join(lines))
+    of_group = {name: virtuals(part(config, name).config) for name in ("east", "west")}
+    assert sorted(of_group["east"] + of_group["west"]) == sorted((f"198.18.0.{last}", port) for last, port in unique)
+    for last, names in said.items():
+        expected = next(iter(names), group_of(f"198.18.0.{last}", ("east", "west")))
+        assert {name for name, has in of_group.items() for address, _ in has if address == f"198.18.0.{last}"} == {
+            expected
+        }

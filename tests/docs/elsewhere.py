@@ -59,6 +59,11 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat switches": "tests/e2e/test_switches.py",
         "fullnat reload": "tests/e2e/test_switches.py",
     },
+    "docs/scale.md": {
+        "fullnat run fullnat.toml --group east": "tests/etcd/test_groups.py",
+        "fullnat check": "tests/cli/test_groups.py",
+        "fullnat groups": "tests/cli/test_groups.py",
+    },
     "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py"},
     "docs/tutorial.md": {"make setup": SOURCES},
     "docs/vlans.md": {"ip ": "few kernels of test machines have VLANs; tests/e2e/test_vlans.py does with or without"},

@@ -105,6 +105,20 @@ def test_a_group_of_switches_is_tried_on_one_machine(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in lines] == [["right", "standby"], ["right", "active"]]
 
 
+def test_groups_that_services_are_spread_over_are_tried_on_one_machine(tmp_path: Path) -> None:
+    if (reason := namespaces.unavailable()) is not None:
+        pytest.skip(reason)
+    lines = run("ip link set lo up\n" + "\n".join(blocks("scale.md")), tmp_path)
+    assert [line.split()[:2] for line in lines[:4]] == [
+        ["address", "group"],
+        ["203.0.113.80", "east"],
+        ["east1", "active"],
+        ["west1", "active"],
+    ]
+    (refused,) = lines[4:]
+    assert refused.endswith("virtual server tcp 203.0.113.80:443 is of group east, and this controller has group west")
+
+
 def test_the_keepalived_conf_that_is_shown_is_one(tmp_path: Path) -> None:
     """With what a reader has to know of it: it runs as it stands, and keepalived passes over what is ours."""
     text = (DOCS / "from-keepalived.md").read_text()

@@ -86,11 +86,6 @@ async def run(options: Options) -> None:
         owner = await switches(options, config, compiled, runner, stack, role)
         group = owner if isinstance(owner, GroupOwner) else None
         log = _session_log(options, core, stack)
-        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role, options.group)
-        programs = Notifier(Known(core.has_quorum, core.found_well))
-        stack.push_async_callback(programs.close)
-        about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
-        about["group"] = options.group
         ports = EmbeddedPorts(options)
 
         advise = Adviser()
@@ -101,6 +96,11 @@ async def run(options: Options) -> None:
 
         taken(config)
         changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches, group, share)
+        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role, changes)
+        programs = Notifier(Known(core.has_quorum, core.found_well))
+        stack.push_async_callback(programs.close)
+        about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        about["group"] = options.group
         cpu_port = options.cpu_port if options.embedded else CPU_PORTS[options.target]
         tracing = Tracing(owner, compiled, cpu_port, networks(config.switches))
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))

@@ -79,6 +79,7 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
+_SPREAD = "1 for who has which services by the file that was read last: the same in all groups"
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -128,6 +129,10 @@ class _Reading(Collector):
         yield from self._switch()
         yield from members(stats["switches"])
         yield from sharing(stats.get("etcd"))
+        if "spread" in stats:
+            spread = GaugeMetricFamily("fullnat_spread_info", _SPREAD, labels=("spread",))
+            spread.add_metric((stats["spread"],), 1)
+            yield spread
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -274,6 +279,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
+        "spread": "",
         **{group: {"": cells} for group in ("drops", "punts", "toa", "cookies")},
     }
     for family in _Reading(reading).collect():

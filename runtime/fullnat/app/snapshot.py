@@ -28,6 +28,7 @@ from fullnat.app.shown import (
     template_json,
 )
 from fullnat.app.switch import Switches
+from fullnat.config.share import ALONE, Share
 from fullnat.core.declared.commands import ServiceKey
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
@@ -60,6 +61,13 @@ class Shared(Protocol):
     def shown(self) -> Json: ...
 
 
+class Grouped(Protocol):
+    """:class:`fullnat.app.changes.Changes`."""
+
+    @property
+    def share(self) -> Share: ...
+
+
 class Snapshots:
     def __init__(
         self,
@@ -68,16 +76,16 @@ class Snapshots:
         watch: Watch | None = None,
         log: SessionLog | None = None,
         shared: Shared | None = None,
-        group: str = "",
+        grouped: Grouped | None = None,
     ) -> None:
-        """``shared``: with other controllers; ``group`` is ours of several."""
+        """``shared``: with other controllers; ``grouped``: of one of several groups."""
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
         self._session_log = log
         self._shared = shared
-        self.group = group
+        self._grouped = grouped
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -278,9 +286,18 @@ class Snapshots:
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
             "switches": self.switches(),
-            **({"group": self.group} if self.group else {}),
+            **self._of_groups(),
             **({"etcd": self.shared()} if self._shared is not None else {}),
         }
+
+    @property
+    def group(self) -> str:
+        """Which of several is ours; "": there are none."""
+        return "" if self._grouped is None else self._grouped.share.own
+
+    def _of_groups(self) -> dict[str, str]:
+        share = ALONE if self._grouped is None else self._grouped.share
+        return {} if share.spread is None else {"group": share.own, "spread": share.spread.digest}
 
     def _queues(self) -> dict[str, int]:
         outgoing, log = self._owner.outgoing, self._session_log

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from fullnat.config.errors import Problems, Where
@@ -52,6 +52,8 @@ class Spread:
     """By virtual address of those."""
     answered: dict[IpAddress, str] = field(default_factory=dict)
     """By local address and by public address of SNAT: what real servers and others answer to."""
+    digest: str = ""
+    """The same wherever everybody has the same."""
 
     def of_address(self, address: IpAddress) -> str:
         """The group of a virtual address, whether the file has it or not."""
@@ -80,7 +82,13 @@ def spread(config: Config, problems: Problems) -> Spread:
             check.rule(where, virtual)
     check.persistence(numbered)
     check.answered(config, numbered)
-    return found
+    return replace(found, digest=_digest(found))
+
+
+def _digest(found: Spread) -> str:
+    said = [f"{kind} {key} {of[key]}" for kind, of in enumerate((found.virtual, found.answered)) for key in of]
+    said += [f"{name} {group}" for name, group in found.services.items()]
+    return hashlib.blake2b("\n".join(sorted(said)).encode(), digest_size=4).hexdigest()
 
 
 class _Checked:

@@ -7,9 +7,9 @@ active."""
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullnat.compiled import TARGETS
 from fullnat.config import bgp, scalars
@@ -21,6 +21,9 @@ from fullnat.config.roles import place
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import section, tables
 from fullnat.config.servers import SwitchSettings, all_forward, is_grpc
+
+if TYPE_CHECKING:
+    from fullnat.config.groups import Group
 
 MOST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -113,7 +116,7 @@ def check(config: Config, problems: Problems, target: str) -> None:
             first = next((other for other in config.switches[:number] if same(other, each)), None)
             if first is not None:
                 problems.add(each.said, key, f"is already that of switch {first.said[-1][1]}")
-    _check_addresses(config.switches, problems)
+    _check_addresses((*config.switches, *config.groups), problems)
     if not config.groups:
         for number, virtual in enumerate(config.virtual_servers, 1):
             if virtual.group:
@@ -175,19 +178,24 @@ def _check_network(switches: Sequence[SwitchSettings], switch: SwitchSettings, p
         bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
 
 
-def _check_addresses(switches: Sequence[SwitchSettings], problems: Problems) -> None:
-    """Of their interfaces: what would lead to another switch than was meant."""
-    seen: dict[Hashable, int] = {}
-    for switch in switches:
-        number = switch.said[-1][1]
-        for index, interface in enumerate(switch.interfaces, 1):
-            where: Where = (*switch.said, ("interface", index))
+def _check_addresses(owners: Iterable[SwitchSettings | Group], problems: Problems) -> None:
+    """Of the interfaces of switches, or of groups: what would lead to another switch than was meant."""
+    seen: dict[Hashable, Where] = {}
+    for owner in owners:
+        for index, interface in enumerate(owner.interfaces, 1):
+            where: Where = (*owner.said, ("interface", index))
             for own in interface.addresses:
-                if (first := seen.setdefault(own.ip, number)) != number:
-                    problems.add(where, "address", f"{own.ip} is already that of switch {first}")
-                if (first := seen.setdefault((interface.mac, own.network), number)) != number:
+                if (first := seen.setdefault(own.ip, owner.said)) != owner.said:
+                    problems.add(where, "address", f"{own.ip} is already that of {_named(first)}")
+                if (first := seen.setdefault((interface.mac, own.network), owner.said)) != owner.said:
                     mac = mac_text(interface.mac)
-                    problems.add(where, "mac", f"{mac} is already that of switch {first} in {own.network}")
+                    problems.add(where, "mac", f"{mac} is already that of {_named(first)} in {own.network}")
+
+
+def _named(where: Where) -> str:
+    """A switch or a group, by its number."""
+    section, number = where[-1]
+    return f"{section} {number}"
 
 
 def apart(switches: Sequence[SwitchSettings]) -> list[str]:
