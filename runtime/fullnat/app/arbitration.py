@@ -74,7 +74,8 @@ class Candidate:
                 await self._arrived.wait()
                 continue
             try:
-                await asyncio.wait_for(self._arrived.wait(), ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._arrived.wait()
             except TimeoutError:
                 raise ConnectionLost("the switch does not answer the arbitration") from None
         self._answered = True

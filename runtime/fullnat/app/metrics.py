@@ -354,7 +354,8 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
+            async with asyncio.timeout(REQUEST_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
             method, path = (*head.split(b" ", 2), b"")[:2]
             if method in (b"GET", b"HEAD") and path == b"/metrics":
                 status, body = "200 OK", await asyncio.to_thread(render, await snapshots.stats())

@@ -74,7 +74,8 @@ async def run(command: Sequence[str], lines: str) -> str:
             await said.over.wait()
             if transport.get_returncode():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(said.complained.wait(), COMPLAINT)
+                    async with asyncio.timeout(COMPLAINT):
+                        await said.complained.wait()
     except TimeoutError:
         raise SpeakerError(f"{name} takes longer than {PATIENCE:g} s") from None
     finally:

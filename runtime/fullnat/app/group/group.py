@@ -390,6 +390,7 @@ class SwitchGroup:
 
     async def _change(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), TICK)
+            async with asyncio.timeout(TICK):
+                await self._changed.wait()
         except TimeoutError:
             return

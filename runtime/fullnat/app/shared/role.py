@@ -246,7 +246,8 @@ class Role:
         if (scribe := self.scribe) is None:
             return
         try:
-            await asyncio.wait_for(scribe.current(), STORED_SECONDS)
+            async with asyncio.timeout(STORED_SECONDS):
+                await scribe.current()
         except TimeoutError:
             _LOGGER.warning("etcd does not have the change yet: until then it would be lost with this controller")
 
@@ -254,9 +255,11 @@ class Role:
         """The controller ends."""
         with contextlib.suppress(TimeoutError, EtcdError, Deposed):
             if self._last is not None:
-                await asyncio.wait_for(self._farewell(self._last), FAREWELL_SECONDS)
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self._farewell(self._last)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.election.resign(), FAREWELL_SECONDS)
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self.election.resign()
 
     async def _farewell(self, scribe: Scribe) -> None:
         await scribe.write_switches()

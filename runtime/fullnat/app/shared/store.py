@@ -152,7 +152,8 @@ class SharedStore:
             with contextlib.suppress(EtcdError):
                 await self._mirror.read()
         try:
-            await asyncio.wait_for(self._mirror.reached(term), CATCH_UP_SECONDS)
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                await self._mirror.reached(term)
         except TimeoutError:
             with contextlib.suppress(EtcdError):
                 await self._mirror.read()
