@@ -260,5 +260,10 @@ async def test_tls_both_ways(connect: Connect, fake: FakeEtcd, tmp_path: Path) -
     ):
         with pytest.raises(Unreachable):
             await connect(url, **wrong).get(b"/x")
+    plain = FakeEtcd("")
+    address = (await plain.start()).replace("http:", "https:")
+    with pytest.raises(Unreachable, match=r"does it speak TLS\? If not, it is http:// in --etcd"):
+        await connect(address, ca=authority.pair.cert).get(b"/x")
+    await plain.stop()
     with pytest.raises(Unreachable, match="its certificate is not signed by what --etcd-ca holds"):
         await connect(url, ca=other.pair.cert, cert=ours.cert, key=ours.key).get(b"/x")

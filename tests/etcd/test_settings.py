@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fullnat.etcd.settings import Endpoint, SettingError, endpoints, password, pem, prefix
+from fullnat.etcd.settings import Endpoint, SettingError, endpoints, password, pem, prefix, require_usable
+from p4rt.certificates import Authority
 
 
 def test_members_are_urls_with_commas_between_them() -> None:
@@ -50,5 +51,18 @@ def test_files_that_cannot_be_used_are_told_with_their_option(tmp_path: Path) ->
         pem(empty, "--etcd-ca")
     with pytest.raises(SettingError, match=r"none \(--etcd-key\): No such file or directory$"):
         pem(tmp_path / "none", "--etcd-key")
+    not_one = tmp_path / "not-one"
+    not_one.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with pytest.raises(SettingError, match=r"not-one \(--etcd-ca\) holds no certificate that can be read$"):
+        require_usable(not_one, None, None)
     (tmp_path / "word").write_text("s3cret\n")
     assert password(tmp_path / "word") == "s3cret"
+
+
+def test_a_certificate_with_the_key_of_another_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    """gRPC said that it failed to create something, and the controller tried for ever."""
+    authority = Authority(tmp_path)
+    ours, other = authority.issue("ours"), authority.issue("other")
+    require_usable(authority.pair.cert, ours.cert, ours.key)
+    with pytest.raises(SettingError, match=r"\(--etcd-cert\) and .* \(--etcd-key\) are no certificate and its key$"):
+        require_usable(authority.pair.cert, ours.cert, other.key)

@@ -14,7 +14,7 @@ import grpc.aio
 from fullnat.core.histogram import Histogram
 from fullnat.etcd import errors
 from fullnat.etcd.errors import Denied, EtcdError, Unreachable
-from fullnat.etcd.settings import Endpoint, SettingError, Settings, pem
+from fullnat.etcd.settings import Endpoint, SettingError, Settings, pem, require_usable
 from fullnat.etcd.v3 import pb
 
 SECONDS = 0.5
@@ -243,6 +243,7 @@ def _credentials(settings: Settings) -> grpc.ChannelCredentials | None:
     if settings.ca is None:
         return None
     ca, key, cert = pem(settings.ca, "--etcd-ca"), pem(settings.key, "--etcd-key"), pem(settings.cert, "--etcd-cert")
+    require_usable(settings.ca, settings.cert, settings.key)
     try:
         return grpc.ssl_channel_credentials(ca, key, cert)
     except ValueError as error:

@@ -37,6 +37,7 @@ class Unfit(EtcdError):
 
 _TRY = "see --etcd and `etcdctl endpoint health`"
 _QUOTA = "compact and defragment etcd, then `etcdctl alarm disarm`"
+_NO_TLS = "does it speak TLS? If not, it is http:// in --etcd"
 _BY_TEXT: tuple[tuple[str, type[EtcdError], str], ...] = (
     ("required revision has been compacted", Compacted, "what changed meanwhile is read anew"),
     ("database space exceeded", Full, _QUOTA),
@@ -49,6 +50,8 @@ _BY_TEXT: tuple[tuple[str, type[EtcdError], str], ...] = (
     ("invalid auth token", Denied, "the controller asks for another one"),
     ("revision in header is old", Denied, "the controller asks for another token"),
     ("CERTIFICATE_VERIFY_FAILED", Unreachable, "its certificate is not signed by what --etcd-ca holds"),
+    ("Handshake read failed", Unreachable, _NO_TLS),
+    ("WRONG_VERSION_NUMBER", Unreachable, _NO_TLS),
     ("Hostname", Unreachable, "its certificate is for another name"),
 )
 """By what etcd says (its rpctypes/error.go), or gRPC."""

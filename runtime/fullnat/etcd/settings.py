@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,6 +95,20 @@ def password(path: Path) -> str:
     if not lines or not lines[0]:
         raise SettingError(f"the password file {path} has no password in its first line")
     return lines[0]
+
+
+def require_usable(ca: Path, cert: Path | None, key: Path | None) -> None:
+    """Raises SettingError for PEM files that gRPC would begin nothing with, again and again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(ca)
+    except ssl.SSLError:
+        raise SettingError(f"{ca} (--etcd-ca) holds no certificate that can be read") from None
+    if cert is not None and key is not None:
+        try:
+            context.load_cert_chain(cert, key, password="")
+        except ssl.SSLError:
+            raise SettingError(f"{cert} (--etcd-cert) and {key} (--etcd-key) are no certificate and its key") from None
 
 
 def pem(path: Path | None, option: str) -> bytes | None:

@@ -241,6 +241,36 @@ async def test_a_speaker_hears_what_is_absent(bed: Bed) -> None:
     assert {str(each) for each in bed.speaker("a").plans[-1].absent} == {"203.0.113.89/32"}
 
 
+async def test_speakers_that_take_long_to_end_do_so_together(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take a second, and the next controller waits for all."""
+    both = asyncio.Barrier(2)
+    for name in ("a", "b"):
+        monkeypatch.setattr(bed.speaker(name), "close", both.wait)
+    await until(lambda: bed.speaker("a").looks > 0)
+    bed.task.cancel()
+    await asyncio.wait_for(asyncio.gather(bed.task, return_exceptions=True), 5)
+
+
+async def test_what_is_configured_no_more_was_announced_by_the_controller_before(
+    bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program cannot be asked what it has: it is told to withdraw that, and then nobody needs to know any more."""
+    monkeypatch.setattr(announcements, "GRACE", 0.0)
+    bed.forwarding |= {"a", "b"}
+    await until(lambda: bed.has("b") == VIP)
+    bed.task.cancel()
+    await asyncio.gather(bed.task, return_exceptions=True)
+    assert OnDisk(tmp_path).announced == {"203.0.113.80", "203.0.113.89"}
+    after = Bed(tmp_path)
+    after.vips = {address("203.0.113.81")}
+    await until(lambda: after.speaker("b").plans)
+    absent = {str(each) for each in after.speaker("b").plans[-1].absent}
+    assert absent == {*VIP, "203.0.113.81/32", "203.0.113.89/32"}
+    await until(lambda: OnDisk(tmp_path).announced == {"203.0.113.81", "203.0.113.89"})
+    after.task.cancel()
+    await asyncio.gather(after.task, return_exceptions=True)
+
+
 async def test_nothing_is_withdrawn_when_the_controller_stops(bed: Bed) -> None:
     bed.forwarding.add("a")
     await until(lambda: bed.has("a") == VIP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -37,6 +38,26 @@ async def test_another_one_takes_over_with_everything(make: MakeCluster) -> None
     cluster.assert_agreed("b")
     assert len(cluster.core.session_ids()) >= 55
     assert cluster.runner.errors == 0
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_waits_for_a_change_ends_when_it_is_told_to(make: MakeCluster, turns: int) -> None:
+    """Also where the change comes at that moment: a controller that led no more hung for ever, and so did its end."""
+    cluster = make()
+
+    async def wait() -> None:
+        while True:
+            await cluster.group._change()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    cluster.group._tell()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=1)
+    assert task.cancelled()
 
 
 async def test_one_that_comes_back_is_filled_before_it_counts(make: MakeCluster) -> None:

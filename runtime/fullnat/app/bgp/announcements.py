@@ -18,7 +18,7 @@ from fullnat.app.ports import Core
 from fullnat.app.shown import Json
 from fullnat.config.bgp import Bgp
 from fullnat.config.servers import SwitchSettings
-from fullnat.net.flow import Address, text
+from fullnat.net.flow import Address, address, text
 from fullnat.words import quoted
 
 GLANCE = 0.05
@@ -81,6 +81,8 @@ class Announcements:
         self._count = len(switches)
         self._served: set[Address] = set()
         self._services: set[Address] = set()
+        self._left: set[Address] = set()
+        """What the controller before may have had announced, and programs have not been told to withdraw."""
         self._is_old = True
         self._began = self._forwarded = monotonic()
         """When it began, or another controller had a switch last; and when any switch forwarded last."""
@@ -107,14 +109,14 @@ class Announcements:
         for name, each in self._of.items():
             each.state, each.confirmed = State.UNKNOWN, None
             each.drained_at = self._began if name in self._remembered.drained else None
+        self._left = {address(each) for each in self._remembered.announced}
         try:
             async with asyncio.TaskGroup() as tasks:
                 for each in self._of.values():
                     tasks.create_task(self._keep(each), name=f"bgp-{each.name}")
                 tasks.create_task(self._glance(), name="bgp")
         finally:
-            for each in self._of.values():
-                await each.speaker.close()
+            await asyncio.gather(*(each.speaker.close() for each in self._of.values()))
         raise AssertionError("announcements have come to an end")
 
     async def withdraw(self, name: str) -> None:
@@ -186,6 +188,7 @@ class Announcements:
                 looked, self._is_old = monotonic(), False
                 before, self._served = self._served, self._core.served()
                 self._services = self._core.served(alone=False)
+                self._remember()
                 is_new = self._served != before
                 _tell("announced", self._served - before)
                 _tell("announced no more: no server of theirs lives", before - self._served)
@@ -198,6 +201,15 @@ class Announcements:
                 if is_new:
                     each.wake.set()
             await asyncio.sleep(GLANCE)
+
+    def _remember(self) -> None:
+        """What programs may announce, the next controller is to know: they cannot be asked."""
+        programs = [each for each in self._of.values() if each.bgp.program]
+        if all(each.confirmed is not None for each in programs):
+            self._left = set()
+        if programs:
+            local = (view.address for view in self._core.local_addresses())
+            self._remembered.announce(map(text, {*self._services, *local, *self._left}))
 
     async def _keep(self, each: _Announced) -> None:
         """Have the speaker do what it is to, whatever becomes of it."""
@@ -235,7 +247,7 @@ class Announcements:
 
     def _plan(self, each: _Announced) -> Plan:
         local = (view.address for view in self._core.local_addresses())
-        return plan(each.state, self._served, local, each.number, self._count, self._services)
+        return plan(each.state, self._served, local, each.number, self._count, self._services | self._left)
 
 
 def _tell(what: str, addresses: Collection[Address]) -> None:

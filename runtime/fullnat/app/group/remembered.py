@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Iterable
+from ipaddress import ip_address
 from pathlib import Path
 
 from fullnat.app.replacing import replace
@@ -27,6 +28,8 @@ class Remembered:
         self.group: frozenset[str] = frozenset()
         self.drained: frozenset[str] = frozenset()
         """Those that are out of service by command."""
+        self.announced: frozenset[str] = frozenset()
+        """Addresses that programs may have been told to announce."""
 
     def write(self, active: str, full: Collection[str]) -> None:
         """Remember these, if they are others."""
@@ -38,6 +41,12 @@ class Remembered:
         """Remember that these are out of service."""
         self.drained = frozenset(names)
         self.keep(self._text())
+
+    def announce(self, addresses: Iterable[str]) -> None:
+        """Remember these, if they are others."""
+        if (announced := frozenset(addresses)) != self.announced:
+            self.announced = announced
+            self.keep(self._text())
 
     async def hold(self, held: frozenset[str], group: frozenset[str]) -> None:
         """Until others would know that we write to these of our switches."""
@@ -53,17 +62,23 @@ class Remembered:
         try:
             found = json.loads(text)
             active, full = found["active"], found["full"]
-            held, group, drained = (found.get(each, []) for each in ("held", "group", "drained"))
+            held, group, drained, announced = (
+                found.get(each, []) for each in ("held", "group", "drained", "announced")
+            )
             names = (*full, *held, *group, *drained)
             if not isinstance(active, str | None) or not all(isinstance(name, str) for name in names):
                 raise ValueError
+            addresses = frozenset(str(ip_address(each)) for each in announced)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{type(error).__name__} {error}") from None
         self.active, self.full = active, frozenset(full)
         self.held, self.group, self.drained = frozenset(held), frozenset(group), frozenset(drained)
+        self.announced = addresses
 
     def _text(self) -> str:
         said = {"active": self.active, "full": sorted(self.full), "drained": sorted(self.drained)}
+        if self.announced:
+            said["announced"] = sorted(self.announced)
         if self.shared:
             said |= {"held": sorted(self.held), "group": sorted(self.group)}
         return json.dumps(said) + "\n"
