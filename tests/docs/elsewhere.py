@@ -58,6 +58,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "docs/switches.md": {
         "fullnat switches": "tests/e2e/test_switches.py",
         "fullnat reload": "tests/e2e/test_switches.py",
+        "fullnat upgrade --check": "tests/cli/test_upgrade.py",
     },
     "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py"},
     "docs/tutorial.md": {"make setup": SOURCES},
