@@ -58,6 +58,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "docs/switches.md": {
         "fullnat switches": "tests/e2e/test_switches.py",
         "fullnat reload": "tests/e2e/test_switches.py",
+        "fullnat upgrade --check": "tests/cli/test_upgrade.py",
     },
     "docs/scale.md": {
         "fullnat run fullnat.toml --group east": "tests/etcd/test_groups.py",

@@ -38,6 +38,10 @@ def announced(stack: AllActive) -> dict[str, str]:
     return {name: each["announced"] for name, each in stack.members().items()}
 
 
+def rates(stack: AllActive) -> dict[str, float]:
+    return {name: each["packet_rate"] for name, each in stack.members().items()}
+
+
 def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllActive]) -> None:
     world, stack = beds
     assert announced(stack) == dict.fromkeys(NAMES, "announcing")
@@ -109,6 +113,7 @@ def test_a_switch_is_drained_and_comes_back(beds: tuple[World, AllActive]) -> No
         with pytest.raises(ProcessFailed, match="no other switch is announced"):
             stack.command("switches", "--drain", "right")
         poll(lambda: announced(stack)["left"] == "drained", 5, "left is drained")
+        poll(lambda: rates(stack)["left"] == 0.0 < rates(stack)["right"], 15, "left counts no packets any more")
         poll(lambda: talk.answers > reached + 50, 10, "they talk")
         assert stack.command("switches", "--undrain", "left") == "left is announcing\n"
         stack.routing.wait_spread()

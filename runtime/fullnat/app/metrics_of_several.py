@@ -20,6 +20,7 @@ MEMBER_GAUGES = {
 """Of each switch of a group; with their units."""
 MEMBER_COUNTERS = {
     "takeovers": "Times that it became active in the place of another switch",
+    "packets": "Packets of services that it has passed on, as this controller has read them",
     "fills": "Times that it was filled",
     "bgp_changes": "Times that what announces it was told something new",
     "bgp_failures": "Times that it did not do what it was told",

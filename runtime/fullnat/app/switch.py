@@ -9,6 +9,7 @@ from time import monotonic
 from typing import NoReturn, Protocol
 
 from fullnat import named
+from fullnat.app.group.pace import Pace
 from fullnat.app.group.shown import ALONE, NotNow, switch_json
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
@@ -102,6 +103,7 @@ class SwitchOwner:
     ) -> None:
         """``home``: whom the connections serve, None: the core, by themselves."""
         self.counts = counts or Counts()
+        self.pace = Pace()
         self.session: SwitchSession | None = None
         """None between two connections."""
         self._runner = runner
@@ -126,9 +128,13 @@ class SwitchOwner:
         return self.session.outgoing if self.session is not None else None
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
-        if self.client is None:
+        client = self.client
+        if client is None:
             raise ConnectionLost(self.reason)
-        return await self.client.counters(array, indexes)
+        found = await client.counters(array, indexes)
+        if array in (client.schema.server_in_counter, client.schema.server_out_counter):
+            self.pace.read(array.name, found, monotonic())
+        return found
 
     @property
     def active_name(self) -> str:
@@ -178,8 +184,19 @@ class SwitchOwner:
         return f"{self._reason}; the switch was last heard {monotonic() - self._heard:.0f} s ago"
 
     def shown(self, sessions: int) -> list[Json]:
-        role = "active" if self.serving else "away"
-        return [switch_json(ALONE, role, self.state, self.reason, self.counts.connects, sessions * self.serving)]
+        role, pace = "active" if self.serving else "away", self.pace
+        return [
+            switch_json(
+                ALONE,
+                role,
+                self.state,
+                self.reason,
+                self.counts.connects,
+                sessions * self.serving,
+                packets=pace.packets,
+                packet_rate=pace.rate(monotonic()),
+            )
+        ]
 
     async def activate(self, name: str) -> str:
         raise NotNow("there is one switch, and no section [[switch]] of another one")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fullnat.cli.controlclient import ask, socket_option, tell
+
+Json = dict[str, Any]
+COLUMNS = ("switch", "role", "sessions", "behind", "packets/s", "announced", "why")
+NUMBERS = ("sessions", "behind", "packets/s")
 
 
 @click.command()
@@ -41,10 +46,12 @@ def switches(
     if drain is not None or undrain is not None:
         name = undrain if drain is None else drain
         told = tell(control_socket, "drain_switch", {"name": name, "back": drain is None})
-        click.echo(f"{name} is {told['announced']}")
+        click.echo(_drained(str(name), told["announced"], ask(control_socket, "switches"), drains=drain is not None))
         return
     if add is not None:
         name, _, address = add.partition("=")
+        if not address:
+            raise click.UsageError(f"--add {add}: where is it? --add {name or 'NAME'}=HOST:PORT")
         message = {"name": name, "grpc_addr": address}
         _change("add_switch", message | ({} if device_id is None else {"device_id": device_id}), control_socket)
         return
@@ -57,10 +64,9 @@ def switches(
         if not as_json:
             click.echo(f"{activate} is active; it was {before} before")
             return
-    for number, found in enumerate(ask(control_socket, "switches")):
-        if not number and not as_json:
-            click.echo(f"{'switch':<16} {'role':<14} {'sessions':>8} {'behind':>7}  why")
-        click.echo(json.dumps(found) if as_json else _line(found))
+    found = list(ask(control_socket, "switches"))
+    for line in map(json.dumps, found) if as_json else _table(found):
+        click.echo(line)
 
 
 def _change(call: str, message: dict[str, Any], control_socket: Path | None) -> None:
@@ -68,14 +74,45 @@ def _change(call: str, message: dict[str, Any], control_socket: Path | None) -> 
         click.echo(line)
 
 
-def _line(switch: dict[str, Any]) -> str:
-    role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
+def _drained(name: str, announced: str, switches: Iterable[Json], *, drains: bool) -> str:
+    """What becomes of a drain; of a switch that does not forward there is nothing that routers could be told."""
+    switch = next((each for each in switches if each["name"] == name), None)
+    if switch is None or (switch["role"] == "active" and announced in ("announcing", "draining", "drained")):
+        return f"{name} is {announced}"
+    reason = f" ({switch['reason']})" if switch["reason"] else ""
+    then = "stays drained when it forwards again" if drains else "is announced when it forwards again"
+    return f"{name} is {_role(switch)}{reason}: it is not announced, and {then}"
+
+
+def _table(switches: list[Json]) -> Iterator[str]:
+    """With a column of what is announced if something is."""
+    rows = [COLUMNS, *map(_row, switches)]
+    shown = [number for number, column in enumerate(COLUMNS) if column != "announced" or any(map(_announced, switches))]
+    widths = [max(len(row[number]) for row in rows) for number in shown]
+    for row in rows:
+        cells = [
+            row[number].rjust(width) if COLUMNS[number] in NUMBERS else row[number].ljust(width)
+            for number, width in zip(shown, widths, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _row(switch: Json) -> tuple[str, ...]:
     said = []
     if switch["role"] == "active" and switch["why"]:
         said.append(f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}")
     if switch["other_program"] and switch["role"] != "refused":
         said.append("another program than the controller's")
-    if switch["announced"]:
-        said.append(f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers")
     why = "; ".join(filter(None, (*said, switch["reason"], switch["bgp_trouble"])))
-    return f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}  {why}".rstrip()
+    counts = str(switch["sessions"]), str(switch["behind"]), f"{switch['packet_rate']:.0f}"
+    return switch["name"], _role(switch), *counts, _announced(switch), why
+
+
+def _role(switch: Json) -> str:
+    return f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else str(switch["role"])
+
+
+def _announced(switch: Json) -> str:
+    if not switch["announced"]:
+        return ""
+    return f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers"

@@ -216,6 +216,7 @@ function showRest() {
     number("Sessions", (one) => whole(one.sessions)),
     number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
     number("Behind", (one) => whole(one.behind)),
+    number("Packets/s", (one) => whole(Math.round(one.packet_rate))),
     ...(stats.switches.some((one) => one.announced) ? [
       ["Announced", "", (one) => badge(one.announced, one.announced === "announcing" ? "good" : "warn")],
       number("Routers", (one) => `${one.neighbors_up} of ${one.neighbors}`),

@@ -134,6 +134,8 @@ class Member:
             took=takeover.took if takeover is not None else None,
             program=programs.cookie(self.name),
             other_program=programs.is_other(self.name),
+            packets=owner.pace.packets,
+            packet_rate=owner.pace.rate(monotonic()),
         )
 
     async def admit(self, session: SwitchSession) -> None:

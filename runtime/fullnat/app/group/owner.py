@@ -107,7 +107,8 @@ class GroupOwner:
             client = member.owner.client
             if client is not None:
                 its = client.schema.arrays.get(array.name)
-                found = {} if its is None else await client.counters(its, [each for each in wanted if each < its.size])
+                there = [] if its is None else [each for each in wanted if each < its.size]
+                found = {} if its is None else await member.owner.counters(its, there)
                 sums = (sums or {}) | self.group.odometer.read(member.name, array.name, found)
         if sums is None:
             raise ConnectionLost("no switch of the group forwards")

@@ -37,6 +37,8 @@ def switch_json(
     bgp_failures: int = 0,
     program: int = 0,
     other_program: bool = False,
+    packets: int = 0,
+    packet_rate: float = 0.0,
 ) -> Json:
     """A Switch of admin.proto."""
     return {
@@ -61,4 +63,6 @@ def switch_json(
         "bgp_failures": bgp_failures,
         "program": program,
         "other_program": other_program,
+        "packets": packets,
+        "packet_rate": round(packet_rate, 1),
     }
