@@ -42,16 +42,15 @@ from fullnat.p4rt.errors import P4RuntimeError
 SERVICES_PER_TURN = 16
 """Services looked at before other work of the controller gets its turn."""
 SESSIONS_PER_TURN = 64
-"""Sessions looked at before other work of the controller gets its turn: about 3 ms."""
-COUNTER_SECONDS = 3.0
-"""What the switch may take to tell its counters; without them the rest is shown."""
-
+"""Sessions, likewise: about 3 ms."""
 SERVERS_PER_TURN = 128
-"""Real servers of one service, likewise: about 3 ms."""
+"""Real servers of one service, likewise."""
 CELLS_PER_TURN = 512
 """Counters of the switch that are asked for at once."""
 TEMPLATES_PER_TURN = 256
 """Templates, likewise."""
+COUNTER_SECONDS = 3.0
+"""What the switch may take to tell its counters; without them the rest is shown."""
 _ServerKey = tuple[ServiceKey, str, str]
 
 
@@ -311,8 +310,7 @@ class Snapshots:
         """With their rates per second, smoothed; and whether the switch has told its counters. Others have their turn
         in between."""
         found: list[Json] = []
-        told = True
-        views = self._core.each_service(asyncio.get_running_loop().time())
+        told, views = True, self._core.each_service(asyncio.get_running_loop().time())
         while turn := list(islice(views, SERVICES_PER_TURN)):
             ids = [number for view in turn for server in view.servers for number in server.ids]
             # A switch that has not answered is not waited for again.
@@ -343,8 +341,8 @@ class Snapshots:
         if checks is None:
             return {}
         counts = [dict(zip(OF_CHECK, each, strict=True)) for each in checks.counts()]
-        since = checks.since(asyncio.get_running_loop().time())
-        return {"reason": checks.trouble, "checked": seconds(since), "check_counts": counts}
+        since = seconds(checks.since(asyncio.get_running_loop().time()))
+        return {"reason": checks.trouble, "checked": since, "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -368,14 +366,14 @@ class Snapshots:
         client = self._owner.client
         if client is None or self._owner.state != "serving":
             return None
-        schema = client.schema
+        owner, schema = self._owner, client.schema
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
                 return {
-                    "drops": await _by_name(self._owner, schema.drop_counter, DropReason, DropReason.NONE),
-                    "punts": await _by_name(self._owner, schema.punt_counter, PuntReason),
-                    "toa": await _by_name(self._owner, schema.toa_counter, ToaResult),
-                    "cookies": await _cookies(self._owner, schema.cookie_counter),
+                    "drops": await _by_name(owner, schema.drop_counter, DropReason, DropReason.NONE),
+                    "punts": await _by_name(owner, schema.punt_counter, PuntReason),
+                    "toa": await _by_name(owner, schema.toa_counter, ToaResult),
+                    "cookies": await _cookies(owner, schema.cookie_counter),
                 }
         except (P4RuntimeError, TimeoutError):
             return None

@@ -92,16 +92,16 @@ class Controller(Reporting):
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        leaving = self._store.services.leaving
         self._networks = Networks(networks or {}, self._store)
-        self._declaration = Declaration(leaving, sizes, self._networks.router if networks else None)
+        router_of_one = self._networks.router if networks else None
+        self._declaration = Declaration(self._store.services.leaving, sizes, router_of_one)
         self.capacity = Capacity(sizes, self._store, self._declaration)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
-        self._store.services.outward.own = self._tables.own
-        self._store.services.ids.route(self._declaration.router.source)
-        router, write = self._declaration.common, self._tables.write_next_hops
-        self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        router, services = self._declaration.common, self._store.services
+        services.outward.own = self._tables.own
+        services.ids.route(self._declaration.router.source)
+        self._neighbors = Neighbors(router, self._stats, self._next_hops, self._tables.write_next_hops)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
@@ -112,22 +112,15 @@ class Controller(Reporting):
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._store, self._neighbors))
+        openers = self._admission, self._datagrams, self._syn_proxies
         self._arrivals = Arrivals(
-            self._store,
-            self._declaration,
-            self._tables,
-            self._neighbors,
-            self._admission,
-            self._datagrams,
-            self._syn_proxies,
-            self._refused,
-            self._talkers,
+            self._store, self._declaration, self._tables, self._neighbors, *openers, self._refused, self._talkers
         )
         self._answers = Answers(
             self._store, self._tables, self._restoration, self._syn_proxies, self._admission, self._datagrams
         )
         self._draining = Draining(self._store, self._resets)
-        self._warming = Warming(self._store.services, self._store.memory)
+        self._warming = Warming(services, self._store.memory)
         self._health = Health(self._store, self._tables, self._warming, self._datagrams)
         self._passive = Passive(self._store, self._health)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
