@@ -67,6 +67,13 @@ def restart_controller(stack: Pair, *options: str) -> None:
     stack.wait_full()
 
 
+def upgrade(stack: Pair, name: str) -> None:
+    """Until the switch has the controller's program, and holds everything."""
+    stack.command("switches", "--upgrade", name)
+    poll(lambda: cookies(stack)[name] == OWN.cookie, PUSHED, f"{name} runs the new program")
+    stack.wait_full()
+
+
 def cookies(stack: Pair) -> dict[str, int]:
     """Of what the switches run, by what the controller says of the others."""
     return {name: each["program"] for name, each in stack.members().items()}
@@ -93,9 +100,7 @@ def test_the_program_of_a_group_is_upgraded(builds: dict[str, Path]) -> None:
             with pytest.raises(ProcessFailed, match=f"switch {first} forwards: have another one do so"):
                 stack.command("switches", "--upgrade", first)
             for name, before in ((second, first), (first, second)):
-                stack.command("switches", "--upgrade", name)
-                poll(lambda: cookies(stack)[name] == OWN.cookie, PUSHED, f"{name} runs the new program")  # noqa: B023
-                stack.wait_full()
+                upgrade(stack, name)
                 assert stack.active() == before
                 stack.command("switches", "--activate", name)
             stack.wait_full()
@@ -135,4 +140,26 @@ def test_a_switch_that_has_its_own_build(builds: dict[str, Path]) -> None:
             reached = talk.answers
             poll(lambda: talk.answers > reached + 20, 10, "they go on")
         assert world.get("c2").toa is not None
+        assert_clean(world)
+
+
+def test_bmv2_keeps_what_it_runs_and_is_restarted_for_another_program(builds: dict[str, Path]) -> None:
+    """simple_switch_grpc tells what it runs. It does not exchange that while packets come, so it is started anew."""
+    with pair(("p4soft", "bmv2"), options=("--program", str(builds["old"]))) as (world, stack):
+        with idle(world), Talk(world, count=2, pause=0.01) as talk:
+            restart_controller(stack)
+            assert set(cookies(stack).values()) == {OLD.cookie}
+            if stack.active() == "b":
+                stack.command("switches", "--activate", "a")
+            stack.switches["b"].kill()
+            stack.start_one("b")
+            poll(lambda: cookies(stack)["b"] == OWN.cookie, PUSHED, "b runs the new program")
+            stack.wait_full()
+            stack.command("switches", "--activate", "b")
+            upgrade(stack, "a")
+            stack.command("switches", "--activate", "a")
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 20, 10, "they go on")
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers")
+        assert set(cookies(stack).values()) == {OWN.cookie}
         assert_clean(world)

@@ -60,11 +60,13 @@ class Programs:
         other = None if runs_own or push else await self._other(name, client)
         if other is not None:
             client.go_by(*other)
-        self._require(name, client.program)
-        if runs_own or other is not None:
-            return False
-        await client.push()
-        return True
+        self._require_room(name, client.program)
+        if is_pushed := not runs_own and other is None:
+            await client.push()
+        self._take(name, client.program)
+        if not is_pushed:
+            self.require(name)
+        return is_pushed
 
     async def _other(self, name: str, client: Client) -> tuple[Program, Schema] | None:
         """The program that the switch has got from somebody else; None: it is nothing of ours. Raises Unfit, and
@@ -89,20 +91,26 @@ class Programs:
 
     def require(self, name: str) -> None:
         """Raises Unfit if switch ``name`` has no room for all that the group has."""
-        if name in self._running:
-            self._require(name, self._running[name])
-
-    def _require(self, name: str, theirs: Program) -> None:
-        before = self._running.get(name)
-        if shortage := self._shortage(theirs):
-            self.leave(name)
-            raise self._unfit(name, theirs, shortage)
-        self._running[name] = theirs
-        if before is not theirs:
-            self._count(name)
+        theirs = self._running.get(name)
+        if theirs is None:
+            return
+        self._require_room(name, theirs)
         if leftover := self._core.capacity.leftover(theirs.sizes):
             raise self._unfit(name, theirs, f"has no room for {leftover}, and waits until these have ended")
         self.refused.pop(name, None)
+
+    def _require_room(self, name: str, theirs: Program) -> None:
+        """Raises Unfit if there are more of anything than a program has room for."""
+        if shortage := self._shortage(theirs):
+            self.leave(name)
+            raise self._unfit(name, theirs, shortage)
+
+    def _take(self, name: str, theirs: Program) -> None:
+        """Switch ``name`` runs this program, and is to hold everything."""
+        before = self._running.get(name)
+        self._running[name] = theirs
+        if before is not theirs:
+            self._count(name)
 
     def shortage(self) -> str:
         """What our own program has no room for."""
