@@ -184,3 +184,13 @@ def _answer(pipe: Path, first: Callable[[], None]) -> None:
     first()
     with open(found[0], "w", encoding="utf-8") as writer:
         writer.write(CONFIG_TEXT)
+
+
+def test_a_build_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "fullnat.toml").write_text(CONFIG_TEXT)
+    state = ["--state-dir", tmp_path / "state", "--control-socket", tmp_path / "socket"]
+    answer = invoke("run", tmp_path / "fullnat.toml", "--program", tmp_path / "nothing", *state)
+    assert answer.exit_code == 1
+    (line,) = answer.output.splitlines()
+    assert line.startswith("Error: the compiled P4 program cannot be read: ")
+    assert "nothing/fullnat.p4info.txtpb" in line
