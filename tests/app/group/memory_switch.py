@@ -79,6 +79,8 @@ class MemorySwitch(FakeSwitch):
     def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         """It runs this program, and holds nothing."""
         self.config = request.config
+        tables = (table.preamble for table in request.config.p4info.tables)
+        self.gate_tables = frozenset(each.id for each in tables if each.name == "port")
         self.pushes += 1
         self.entries.clear()
         self.digest_configs.clear()

@@ -70,7 +70,6 @@ async def refused(cluster: Cluster, name: str) -> str:
 async def pushed(cluster: Cluster, name: str) -> None:
     """Until it has been given the controller's program, for the first time."""
     await until(lambda: cluster.switches[name].pushes == 1)
-    running(cluster.switches[name], PROGRAM)
 
 
 async def led_by(cluster: Cluster, name: str) -> None:
