@@ -187,6 +187,32 @@ def test_a_leader_is_back_as_soon_as_the_way_to_a_switch_is(monkeypatch: pytest.
     play(monkeypatch, scene)
 
 
+@pytest.mark.parametrize("seconds", [2.7, 4.0])
+def test_a_leader_that_reaches_no_switch_for_a_while_moves_nothing(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """It took the first one for lost or mute while it did not know yet that the other one says nothing either, and had
+    that forward when it was back."""
+
+    async def scene(world: SharedWorld) -> None:
+        leader = leader_of(world)
+        for active in ("a", "b"):
+            for switch in world.switches.values():
+                switch.set_cut(leader.machine.name, cut=True)
+            await world.within(seconds, lambda: False)
+            for switch in world.switches.values():
+                switch.set_cut(leader.machine.name, cut=False)
+            assert await world.within(20, world.are_well)
+            assert active_of(world) == active
+            members = leader.owner.group.members.values()
+            assert await world.within(5, lambda: all(member.lives for member in members))  # noqa: B023
+            await leader.owner.activate("b" if active == "a" else "a")
+            assert await world.within(20, world.is_quiet)
+        assert world.lost() == set()
+
+    play(monkeypatch, scene)
+
+
 def test_a_leader_that_ends_leaves_everything_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its switches went one after the other, and the second one was remembered as the active one, alone full."""
 

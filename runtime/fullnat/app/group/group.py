@@ -242,7 +242,7 @@ class SwitchGroup:
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """``member`` is not ours any more; ``taken``: it is another controller's."""
-        was_active = self.active is member
+        was_active, is_silent = self.active is member, member.is_silent
         member.turn += 1
         member.session, member.role, member.is_full, member.trouble = None, Role.AWAY, False, reason
         self._end_replica(member)
@@ -251,7 +251,7 @@ class SwitchGroup:
         if not was_active:
             if self.active is not None and not self._is_over:
                 self._remember()
-        elif (successor := self._successor()) is None or taken or self._is_over:
+        elif taken or self._is_over or (successor := self._successor(is_awake=is_silent)) is None:
             self._down(reason)
         else:
             self._move(successor, f"{member.name}: {reason}")
@@ -266,14 +266,14 @@ class SwitchGroup:
             _LOGGER.error("what is sent through the data plane of switch %s does not come back", member.name)
         member.is_mute = not lives
         member.has_proved = member.has_proved or lives
-        successor = self._successor()
+        successor = self._successor(is_awake=True)
         if not lives and self.active is member and not self.moving and successor is not None and successor.lives:
             assert member.session is not None
             member.session.fail(ConnectionLost(MUTE))
 
-    def _successor(self) -> Member | None:
-        """One that is known to forward, if there is one."""
-        full = [each for each in self.members.values() if each.role is Role.STANDBY]
+    def _successor(self, *, is_awake: bool = False) -> Member | None:
+        """One that is known to forward, if there is one; ``is_awake``: it has to be."""
+        full = [each for each in self.members.values() if each.role is Role.STANDBY and (each.is_awake or not is_awake)]
         return min(full, key=lambda each: each.is_mute, default=None)
 
     def _down(self, reason: str) -> None:

@@ -14,6 +14,7 @@ from fullnat.app.group.programs import Unfit
 from fullnat.app.group.proof import Proof
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import switch_json
+from fullnat.app.liveness import ASK_BESIDE, LOST_BESIDE
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
@@ -111,6 +112,16 @@ class Member:
     def lives(self) -> bool:
         """Its data plane has proved to, and does still."""
         return self.has_proved and not self.is_mute
+
+    @property
+    def is_awake(self) -> bool:
+        """It has answered a moment ago."""
+        return self.session is not None and self.session.silent <= ASK_BESIDE
+
+    @property
+    def is_silent(self) -> bool:
+        """Its connection is given up because nothing has come by it; so may those of others be, a moment later."""
+        return self.session is not None and self.session.silent >= LOST_BESIDE
 
     def shown(self, sessions: int) -> Json:
         """While the core has so many sessions."""
