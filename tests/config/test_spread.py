@@ -245,6 +245,7 @@ address = "10.0.0.1/24"
             BOTH + by_match(1, "dst=198.18.7.0/29"),
             "[virtual_server 1] group: is missing: it has 8 addresses, which the rule may give to several groups",
         ),
+        (BOTH + "[[virtual_server]]\nfwmark = 3\n", "[virtual_server 1] group: is missing: it has no address"),
         (
             BOTH + service(OF_EAST, 'group = "east"') + service(OF_EAST, 'group = "west"', port=81),
             f"[virtual_server 2] group: {OF_EAST} is of group east (line ",

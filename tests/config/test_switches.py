@@ -44,6 +44,10 @@ def test_what_others_cannot_say_is_named(grammar: str) -> None:
     assert "switch" in line
 
 
+SOCKET = '[[switch]]\nname = "a"\ngrpc_addr = "unix:/run/x"\n'
+LOCAL = '[[switch]]\nname = "a"\ngrpc_addr = "localhost:9559"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -53,6 +57,11 @@ def test_what_others_cannot_say_is_named(grammar: str) -> None:
         (EMBEDDED + 'grpc_addr = "h:1"', "grpc_addr: is where a switch is connected to"),
         (EMBEDDED + EMBEDDED.replace("here", "too"), "embedded: is already that of switch 1"),
         (TWO + TWO.replace("right", "r"), "name: is already that of switch 1"),
+        (SOCKET + SOCKET.replace("a", "b", 1).replace("run/", "run/./"), "grpc_addr: is already that of switch 1"),
+        (
+            LOCAL + LOCAL.replace("a", "b", 1).replace("localhost", "127.0.0.1"),
+            "grpc_addr: is already that of switch 1",
+        ),
         (TWO.replace("v1model", "v1model-asic"), "target: "),
         ('[switch]\nname = "a"', "switch: is one of several: [[switch]]"),
         ('[[switch]]\nname = "a"\ngrpc_addr = "h:1"\nport = 3', "port: unknown option"),

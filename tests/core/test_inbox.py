@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.inbox import HURRY, KEPT, OPENINGS, PATIENCE, ROOM, Inbox
+from fullnat.core.inbox import HURRY, KEPT, LATE, OPENINGS, PATIENCE, ROOM, SHARE, Inbox
 from fullnat.core.interface import Event, IdleNotice, NeighborHeard, PacketIn, SessionEvents, Shed
 from fullnat.p4constants import PuntReason
 
@@ -45,6 +45,19 @@ def test_syns_and_datagrams_take_turns() -> None:
     assert not inbox
 
 
+@pytest.mark.parametrize("reason", LATE)
+def test_what_clients_behind_cookies_repeat_is_given_up_when_it_stands(reason: PuntReason) -> None:
+    """A queue of it that is never empty holds what comes too late, however much is handled: connections would begin,
+    and none be finished."""
+    inbox = Inbox(10)
+    packets = [PacketIn(reason, 0, 1, 0, b"%d" % number) for number in range(3 * KEPT)]
+    inbox.post(packets[: 2 * KEPT], 0.0)
+    assert inbox.take(1, HURRY) == packets[:1], "a burst"
+    inbox.post(packets[2 * KEPT :], PATIENCE)
+    assert inbox.take(1, PATIENCE + STEP) == packets[2 * KEPT : 2 * KEPT + 1]
+    assert (len(inbox), inbox.overflown, inbox.shed) == (KEPT - 1, 2 * KEPT - 1, 0)
+
+
 OTHERS = [reason for reason in PuntReason if reason not in (*OPENINGS, PuntReason.PUNT_REASONS)]
 
 
@@ -58,7 +71,9 @@ def test_a_flood_of_one_kind_takes_nothing_of_another(reason: PuntReason) -> Non
     packet = PacketIn(other, 0, 1, 0, b"")
     inbox.post([*flood, opening(1), packet, opening(2)], 0.0)
     assert (len(inbox), inbox.overflown, inbox.shed) == (ROOM + 3, 100, 0)
-    assert taken(inbox, 0.0)[:6] == [flood[100], opening(1), packet, flood[101], opening(2), flood[102]]
+    share = SHARE.get(reason, 1)
+    first, second = flood[100 : 100 + share], flood[100 + share : 100 + 2 * share]
+    assert taken(inbox, 0.0)[: 2 * share + 3] == [*first, opening(1), packet, *second, opening(2)]
 
 
 def test_neighbors_that_were_heard_are_one_kind() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from finsy.proto import p4r
+from fullnat import compiled
 from fullnat.compiled import TARGETS, TOFINO
 from fullnat.core.interface import Op, ProbeResult
 from fullnat.net.flow import v4
@@ -84,3 +85,22 @@ def test_an_asic_needs_what_its_sde_makes(target: str) -> None:
 def test_a_missing_device_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="nowhere"):
         program.load(target="tofino1", device_config=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("manifest.json", f'{{"pipeline_cookie": {cookie}}}') for cookie in ("Infinity", "-5", "0", f"{1 << 64}")),
+        ("manifest.json", "[" * 200_000),
+        ("fullnat.json", "[]"),
+        ("fullnat.json", "garbage"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_build_that_cannot_be_is_one_line(tmp_path: Path, name: str, text: str) -> None:
+    for each in ("fullnat.json", "fullnat.p4info.txtpb", "manifest.json"):
+        (tmp_path / each).write_bytes((compiled.directory() / each).read_bytes())
+    program.load(tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ProgramError, match="the compiled P4 program cannot be read: "):
+        program.load(tmp_path)

@@ -87,7 +87,7 @@ def spread(config: Config, problems: Problems) -> Spread:
 
 def _digest(found: Spread) -> str:
     said = [f"{kind} {key} {of[key]}" for kind, of in enumerate((found.virtual, found.answered)) for key in of]
-    said += [f"{name} {group}" for name, group in found.services.items()]
+    said += [f"{name} {group}" for name, group in found.services.items()] + sorted(found.names)
     return hashlib.blake2b("\n".join(sorted(said)).encode(), digest_size=4).hexdigest()
 
 
@@ -137,6 +137,8 @@ class _Checked:
             self._problems.add(where, "group", said)
         elif addresses:
             self.take(where, "address", virtual, found.of_address(addresses[0]))
+        else:
+            self._problems.add(where, "group", "is missing: it has no address that the rule could go by")
 
     def persistence(self, numbered: list[tuple[Where, VirtualServer]]) -> None:
         """Clients are remembered by each group for itself."""

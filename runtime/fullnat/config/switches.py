@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from os.path import normpath
 from typing import TYPE_CHECKING, Any
 
 from fullnat.compiled import TARGETS
@@ -216,7 +217,16 @@ def _same_name(old: SwitchSettings, new: SwitchSettings) -> bool:
 
 
 def _same_place(old: SwitchSettings, new: SwitchSettings) -> bool:
-    return not new.embedded and (old.grpc_addr, old.device_id) == (new.grpc_addr, new.device_id)
+    return not new.embedded and (_place(old), old.device_id) == (_place(new), new.device_id)
+
+
+def _place(switch: SwitchSettings) -> str:
+    """Its address, however it is written: a controller with two connections to a switch outbids itself."""
+    kind, colon, path = switch.grpc_addr.partition(":")
+    if kind == "unix":
+        return kind + colon + normpath(path)
+    host, _, port = switch.grpc_addr.rpartition(":")
+    return f"{_HERE.get(host.lower(), host.lower())}:{port}"
 
 
 def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
@@ -224,5 +234,6 @@ def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
     return old.embedded and new.embedded and old.group == new.group
 
 
+_HERE = {"localhost": "127.0.0.1", "[::1]": "127.0.0.1"}
 _APART = {"name": _same_name, "grpc_addr": _same_place, "embedded": _both_embedded}
 """By option, in what no two switches may be the same."""

@@ -24,6 +24,12 @@ from fullnat.p4constants import PuntReason
 
 OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.SNAT))
 """Why packets come that ask for new sessions."""
+LATE = (int(PuntReason.COOKIE_ACK), int(PuntReason.SPLICE))
+"""Why others come that are given up in the same way, as they are repeated likewise: by clients that acknowledge a
+cookie, and by their servers."""
+SHARE = {int(PuntReason.SPLICE): 4}
+"""Packets of a turn, of reasons that have more than one: connections that cookies have begun are finished before others
+begin. One packet begins one; its server's answer, and what its client sends until then, are several."""
 ROOM = 1024
 """Packets of any other reason that may wait; the oldest makes room for the next."""
 PATIENCE = 0.9
@@ -123,20 +129,22 @@ class Inbox:
         for openings in self._openings.values():
             if openings.waiting:
                 self.shed += openings.give_up(now)
+        for reason in LATE:
+            if (late := self._queues.get(reason)) is not None and late.waiting:
+                self.overflown += late.give_up(now)
         events, turns = self._events, self._turns
         taken = [events.popleft() for _ in range(min(most, len(events)))]
         while turns and len(taken) < most:
             reason = turns.popleft()
             waiting = self._queues[reason].waiting
-            if not waiting:
-                continue
-            came, event = waiting.popleft()
+            for _ in range(min(SHARE.get(reason, 1), len(waiting), most - len(taken))):
+                came, event = waiting.popleft()
+                if reason in self._openings:
+                    self.handled += 1
+                    self.waited.observe(now - came)
+                taken.append(event)
             if waiting:
                 turns.append(reason)
-            if reason in self._openings:
-                self.handled += 1
-                self.waited.observe(now - came)
-            taken.append(event)
         return taken
 
     def clear(self) -> None:

@@ -47,7 +47,11 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
         else:
             config = (place / f"{name}.json").read_bytes()
             cookie = int(json.loads((place / "manifest.json").read_text())["pipeline_cookie"])
-    except (OSError, ValueError, TypeError, KeyError, text_format.ParseError) as error:
+            if not 0 < cookie < 1 << 64:
+                raise ValueError(f"manifest.json: pipeline_cookie is {cookie}, and not a number of 64 bits above 0")
+            if directory is not None and not isinstance(json.loads(config), dict):
+                raise ValueError(f"{name}.json: not what p4c-bm2-ss writes")
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, text_format.ParseError) as error:
         raise ProgramError(f"the compiled P4 program cannot be read: {error}") from error
     return Program(config, p4info, sizes_of(p4info), cookie)
 

@@ -25,6 +25,9 @@ class MemorySwitch(FakeSwitch):
     """``rng``: how many turns of the loop requests take, and whether those that its death interrupts are carried
     out."""
 
+    refuses_programs = False
+    """It takes none."""
+
     def __init__(self, rng: Random) -> None:
         super().__init__()
         self.rng = rng
@@ -78,6 +81,8 @@ class MemorySwitch(FakeSwitch):
 
     def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         """It runs this program, and holds nothing."""
+        if self.refuses_programs:
+            raise RpcError(3, "not a program")
         self.config = request.config
         tables = (table.preamble for table in request.config.p4info.tables)
         self.gate_tables = frozenset(each.id for each in tables if each.name == "port")

@@ -214,6 +214,52 @@ async def test_what_a_program_cannot_carry_is_refused_by_name(make: MakeCluster,
     assert len(cluster.core.session_ids()) == 5
 
 
+async def test_a_program_that_a_switch_does_not_take_leaves_it_as_it_is(
+    make: MakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stands by again with what it had, until the upgrade is asked for anew."""
+    cluster = make(kind=programs(b=OTHER))
+    await led_by(cluster, "a")
+    cluster.switches["b"].refuses_programs = True
+    cluster.owner.upgrade("b")
+    await until(lambda: "was not given this controller's program" in caplog.text)
+    await cluster.full()
+    assert (cluster.roles()["b"], shown(cluster, "b")["other_program"]) == ("standby", True)
+    cluster.switches["b"].refuses_programs = False
+    cluster.owner.upgrade("b")
+    await pushed(cluster, "b")
+    await cluster.full()
+
+
+async def test_one_that_has_another_program_than_it_had_is_upgraded(make: MakeCluster) -> None:
+    """What it ran before is not what it runs."""
+    cluster = make()
+    await led_by(cluster, "a")
+    switch = cluster.switches["b"]
+    assert switch.config is not None
+    say_nothing(switch.config.p4info)
+    switch.config.cookie.cookie = 0
+    switch.kill()
+    switch.revive(emptied=False)
+    await refused(cluster, "b")
+    before = switch.pushes
+    cluster.owner.upgrade("b")
+    await until(lambda: switch.pushes > before)
+    await cluster.full()
+
+
+async def test_none_is_upgraded_while_none_forwards(make: MakeCluster) -> None:
+    """It may be the one that goes on."""
+    cluster = make(kind=programs(b=OTHER))
+    await led_by(cluster, "a")
+    cluster.switches["a"].kill()
+    cluster.switches["b"].kill()
+    await until(lambda: cluster.group.active is None)
+    cluster.switches["b"].revive(emptied=False)
+    with pytest.raises(NotNow, match=r"no switch forwards, and b may be the one that goes on|switch b is away"):
+        cluster.owner.upgrade("b")
+
+
 async def test_a_program_of_somebody_else_is_exchanged(make: MakeCluster) -> None:
     """It holds nothing of ours."""
     cluster = make(kind=programs(b=variant(PROGRAM, without=["session_in", "session_out"])))

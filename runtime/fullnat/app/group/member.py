@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,12 +22,15 @@ from fullnat.app.session import SwitchSession
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import Event, SwitchUp
+from fullnat.p4rt.errors import P4RuntimeError
 
 if TYPE_CHECKING:
     from fullnat.app.group.group import SwitchGroup
 
 
 MUTE = "what is sent through its data plane does not come back"
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Role(Enum):
@@ -159,11 +163,16 @@ class Member:
         try:
             is_pushed = await programs.provide(self.name, session.client, push=push)
         except Unfit as error:
-            self.is_upgrading = False
             if group.active is not None and await gate.shut_by_name(session.client, error.p4info):
                 group.announce()
             raise
-        self.is_upgrading = False
+        except P4RuntimeError as error:
+            if push:
+                _LOGGER.error("switch %s was not given this controller's program, and is not: %s", self.name, error)
+            raise
+        finally:
+            # It is asked for anew, if it failed: what has happened to the switch meanwhile nobody knows.
+            self.is_upgrading = False
         return is_pushed
 
     async def join(self, session: SwitchSession) -> None:

@@ -81,6 +81,7 @@ class Programs:
             try:
                 schema = of_another(theirs, client.program)
             except SchemaError as error:
+                self.leave(name)
                 why = f"is not one that this controller can work with: {_first(error.differences)}"
                 raise self._unfit(name, theirs, why) from None
             _LOGGER.info("switch %s runs another program than this controller's, and goes on with it", name)
