@@ -20,7 +20,7 @@ from topo.world import World, ask, report
 from .checks import assert_all_good, assert_clean
 from .test_switches import MEGABYTE, come_and_go, other, pair
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 OWN = program.load()
 OLD = variant(OWN, room(sessions=1 << 16, servers=1 << 12), renumbered=True)
 """Another build: with other sizes, and other ids of all that has one."""

@@ -22,6 +22,8 @@ from topo.world import World, ask, report
 from .checks import CLOSING, assert_all_good, assert_clean
 from .test_switches import come_and_go
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def beds(target: str) -> Iterator[dict[str, World]]:
