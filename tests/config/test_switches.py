@@ -57,9 +57,9 @@ LOCAL = '[[switch]]\nname = "a"\ngrpc_addr = "localhost:9559"\n'
         (EMBEDDED + 'grpc_addr = "h:1"', "grpc_addr: is where a switch is connected to"),
         (EMBEDDED + EMBEDDED.replace("here", "too"), "embedded: is already that of switch 1"),
         (TWO + TWO.replace("right", "r"), "name: is already that of switch 1"),
-        (SOCKET + SOCKET.replace("a", "b", 1).replace("run/", "run/./"), "grpc_addr: is already that of switch 1"),
+        (SOCKET + SOCKET.replace('"a"', '"b"').replace("run/", "run/./"), "grpc_addr: is already that of switch 1"),
         (
-            LOCAL + LOCAL.replace("a", "b", 1).replace("localhost", "127.0.0.1"),
+            LOCAL + LOCAL.replace('"a"', '"b"').replace("localhost", "127.0.0.1"),
             "grpc_addr: is already that of switch 1",
         ),
         (TWO.replace("v1model", "v1model-asic"), "target: "),

@@ -28,7 +28,7 @@ TYPED = """\
 -a -t 203.0.113.80:443 -r 10.0.0.13:99 -g
 """
 PLAIN = """\
-IP Virtual Server version 1.2 (size=1048576)
+IP Virtual Server version 1.2 (size=1024)
 Prot LocalAddress:Port Scheduler Established(Sec.) Flags
   -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
 TCP  203.0.113.80:443  wrr       90               
@@ -88,7 +88,7 @@ async def test_what_was_counted(api: Api, fnatadm: Run, monkeypatch: pytest.Monk
         for server in service.servers.values():
             server.connections = 1500
     counted = """\
-IP Virtual Server version 1.2 (size=1048576)
+IP Virtual Server version 1.2 (size=1024)
 Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes
   -> RemoteAddress:Port
 TCP  203.0.113.80:443                 4500        0        0        0        0

@@ -4,80 +4,22 @@ carry is refused by name."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
 from core import builders
-from finsy.proto import p4i, p4r
+from finsy.proto import p4i
 from fullnat.app.group.shown import NotNow
-from fullnat.app.shown import Json
 from fullnat.core.declared.commands import CommandError, EditService
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.tables.session import SessionEntry
-from fullnat.tables.table import Entry
-from p4rt.variants import room, variant
+from p4rt.variants import variant
 from p4rt.waiting import until
 
-from .conftest import PROGRAM, SOON, Cluster, MakeCluster
-from .memory_switch import MemorySwitch
+from .builds import OTHER, SMALL, held, ids, led_by, programs, pushed, refused, running, shown
+from .conftest import PROGRAM, SOON, MakeCluster
 from .several import Several
-from .test_members import built, settings
-
-OTHER = variant(PROGRAM, room(sessions=1 << 19, servers=1 << 17), renumbered=True)
-SMALL = variant(PROGRAM, room(sessions=30))
-
-
-def running(switch: MemorySwitch, program: Program) -> None:
-    """Somebody else has had ``switch`` run ``program``."""
-    cookie = p4r.ForwardingPipelineConfig.Cookie(cookie=program.cookie)
-    switch.config = p4r.ForwardingPipelineConfig(p4info=program.p4info, cookie=cookie)
-    gates = (table.preamble.id for table in program.p4info.tables if table.preamble.name == "port")
-    switch.gate_tables = frozenset(gates)
-
-
-def programs(**of: Program) -> type[Cluster]:
-    """A cluster whose switches run these, by their names."""
-
-    class Mixed(Cluster):
-        def run(self) -> None:
-            for name, program in of.items():
-                if self.switches[name].config is None:
-                    running(self.switches[name], program)
-            super().run()
-
-    return Mixed
-
-
-def held(switch: MemorySwitch, program: Program) -> set[Entry]:
-    """What it holds but for its gate, whatever the bytes."""
-    schema = Schema(program.p4info, program.sizes)
-    found, orphans = schema.decode_all(switch.entries[key] for key in switch.held())
-    assert orphans == []
-    return set(found)
-
-
-def shown(cluster: Cluster, name: str) -> Json:
-    return cluster.member(name).shown(0)
-
-
-async def refused(cluster: Cluster, name: str) -> str:
-    """Why it is, once it is."""
-    await until(lambda: shown(cluster, name)["role"] == "refused")
-    return str(shown(cluster, name)["reason"])
-
-
-async def pushed(cluster: Cluster, name: str) -> None:
-    """Until it has been given the controller's program, for the first time."""
-    await until(lambda: cluster.switches[name].pushes == 1)
-
-
-async def led_by(cluster: Cluster, name: str) -> None:
-    """Until all are full, and this one is active, whichever began."""
-    await cluster.full()
-    if cluster.group.active is not cluster.member(name):
-        await cluster.owner.activate(name)
-        await cluster.full()
 
 
 def changed(change: Callable[[p4i.P4Info], object]) -> Program:
@@ -285,59 +227,6 @@ async def test_one_that_is_refused_and_forwards_loses_its_gate_once_another_one_
     assert cluster.switches["a"].pushes == 1
 
 
-def ids(entries: Iterable[Entry]) -> set[int]:
-    return {entry.session_id for entry in entries if isinstance(entry, SessionEntry)}
-
-
-async def test_the_group_has_room_for_what_the_smallest_one_has(make: MakeCluster) -> None:
-    cluster = make(kind=programs(b=SMALL))
-    await led_by(cluster, "a")
-    assert cluster.core.capacity.room.session_ids == 30
-    await cluster.connect(30)
-    cluster.syns(3)
-    await until(lambda: cluster.core.stats()["table_full"] == 3)
-    await cluster.settled()
-    assert ids(held(cluster.switches["b"], SMALL)) == set(range(30))
-    assert shown(cluster, "b")["role"] == "standby"
-    await cluster.owner.change(settings(cluster, "a"))
-    assert cluster.core.capacity.room == PROGRAM.sizes
-    await cluster.connect(10)
-    assert len(cluster.core.session_ids()) == 40
-
-
-async def test_one_with_less_room_than_there_are_sessions_does_not_join(make: MakeCluster) -> None:
-    cluster = make("a")
-    await cluster.full()
-    await cluster.connect(31)
-    running(built(cluster, "b"), SMALL)
-    await cluster.owner.change(settings(cluster, "a", "b"))
-    assert "is too small: there are more sessions, and it has room for 30" in await refused(cluster, "b")
-    assert cluster.core.capacity.room == PROGRAM.sizes
-    assert not cluster.switches["b"].entries
-
-
-async def test_one_with_less_room_waits_for_those_with_higher_ids(make: MakeCluster) -> None:
-    """From then on none has such an id."""
-    cluster = make("a")
-    await cluster.full()
-    await cluster.connect(35)
-    for number in range(20):
-        cluster.end(number)
-    await until(lambda: len(cluster.core.session_ids()) == 15)
-    running(built(cluster, "b"), SMALL)
-    await cluster.owner.change(settings(cluster, "a", "b"))
-    said = await refused(cluster, "b")
-    assert "has no room for sessions with ids from 30 on, and waits until these have ended" in said
-    await cluster.connect(10)
-    assert all(number < 30 for number in set(cluster.core.session_ids()) - set(range(30, 35)))
-    for number in range(30, 35):
-        cluster.end(number)
-    await cluster.full()
-    await cluster.settled()
-    assert ids(held(cluster.switches["b"], SMALL)) == set(cluster.core.session_ids())
-    assert len(cluster.core.session_ids()) == 20
-
-
 async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) -> None:
     """And what the group's programs do not have cannot be configured."""
     lacking = variant(PROGRAM, without=["proxy_first"])
@@ -357,22 +246,6 @@ async def test_what_the_configuration_uses_has_to_be_there(make: MakeCluster) ->
     ((key, service),) = plain.core.model.services.items()
     with pytest.raises(CommandError, match="proxy_protocol first is not in this program of the switch"):
         plain.core.check([EditService(key, dataclasses.replace(service.settings, proxy_protocol="first"))])
-
-
-async def test_one_whose_table_fills_up_later_is_refused_by_name(make: MakeCluster) -> None:
-    cluster = make(kind=programs(b=variant(PROGRAM, {"virtual_service": 1})))
-    await led_by(cluster, "a")
-    cluster.switches["b"].refuse = lambda _update: (8, "full")
-    services = [builders.virtual(), builders.virtual(port=81)]
-    cluster.runner.reconfigure(builders.config(*services, timeouts=SOON))
-    said = await refused(cluster, "b")
-    assert "is too small: there are more entries of table virtual_service, and it has room for 1" in said
-    assert cluster.roles()["a"] == "active"
-    cluster.runner.reconfigure(cluster.config)
-    cluster.switches["b"].refuse = lambda _update: None
-    await cluster.full("a", "b")
-    await cluster.settled()
-    assert cluster.runner.errors == 0
 
 
 async def test_all_forward_with_programs_that_differ(make: MakeCluster) -> None:

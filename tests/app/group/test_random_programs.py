@@ -11,9 +11,9 @@ from fullnat.app.group.shown import NotNow
 from fullnat.tables.session import SessionEntry
 from p4rt.variants import room, variant
 
+from .builds import OTHER, held, running
 from .conftest import PROGRAM, Cluster, MakeCluster
 from .memory_switch import MemorySwitch
-from .test_programs import OTHER, held, running
 from .test_random import Fate, assert_nothing_leaks
 
 BUILDS = {build.cookie: build for build in (PROGRAM, OTHER, variant(PROGRAM, room(sessions=1 << 12)))}

@@ -29,7 +29,7 @@ ROOT = HERE.parents[2]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "softswitch"), str(ROOT / "tests/p4soft/server")]
 
-from samples import Sample, SampleError, find, have  # noqa: E402  (after the path is set)
+from samples import SampleError, find, have  # noqa: E402  (after the path is set)
 
 KNOWN = HERE / "known.toml"
 OUTPUT = ROOT / "build" / "differential"
@@ -64,11 +64,14 @@ def unlisted(outcome: Mapping[str, Any], known: Known) -> list[str]:
     return [kind for kind in outcome["differences"] if (outcome["sample"], kind) not in known]
 
 
-def run_apart(sample: Sample, frames: int, seed: int, load_only: bool) -> dict[str, Any]:
-    """:func:`compare` in a child process, so that nothing that goes wrong in there ends this one."""
-    context = multiprocessing.get_context("fork")
+def run_apart(sample: Path, compiled: Path, frames: int, seed: int, load_only: bool) -> dict[str, Any]:
+    """:func:`compare` in a child process, so that nothing that goes wrong in there ends this one.
+
+    The child is no fork of this process, whose threads may hold locks that nobody in the child would ever release.
+    """
+    context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, sample, frames, seed, load_only))
+    child = context.Process(target=_child, args=(theirs, sample, compiled, frames, seed, load_only))
     child.start()
     theirs.close()
     try:
@@ -83,7 +86,7 @@ def run_apart(sample: Sample, frames: int, seed: int, load_only: bool) -> dict[s
         child.kill()
         child.join()
         ours.close()
-    return _broken(sample.name, problem)
+    return _broken(sample.stem, problem)
 
 
 def _broken(name: str, problem: str) -> dict[str, Any]:
@@ -91,15 +94,16 @@ def _broken(name: str, problem: str) -> dict[str, Any]:
     return {"sample": name, **empty, "differences": {"load": [problem]}}
 
 
-def _child(pipe: Any, sample: Sample, frames: int, seed: int, load_only: bool) -> None:
+def _child(pipe: Any, path: Path, compiled: Path, frames: int, seed: int, load_only: bool) -> None:
     from compare import compare
     from compare import load_only as only_loaded
 
     try:
+        sample = have(path, compiled)
         outcome = only_loaded(sample) if load_only else compare(sample, frames, seed)
         pipe.send(outcome.plain())
     except Exception:
-        pipe.send(_broken(sample.name, traceback.format_exc(limit=-3)))
+        pipe.send(_broken(path.stem, traceback.format_exc(limit=-3)))
     pipe.close()
     sys.stdout.flush()
     os._exit(0)
@@ -162,14 +166,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"differential: {error}", file=sys.stderr)
         return 2
     load_only = given.load_only or shutil.which("simple_switch_grpc") is None
+    compiled = given.output / "compiled"
     outcomes, problems = [], []
 
     def one(path: Path) -> dict[str, Any] | str:
         try:
-            sample = have(path, given.output / "compiled")
+            have(path, compiled)
         except SampleError as error:
             return f"{path.stem}: {error}"
-        return run_apart(sample, given.frames, given.seed, load_only)
+        return run_apart(path, compiled, given.frames, given.seed, load_only)
 
     given.output.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(given.jobs) as pool, (given.output / "outcomes.jsonl").open("w") as file:
