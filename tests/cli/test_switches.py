@@ -83,7 +83,8 @@ def test_another_one_is_made_active(told: list[Any]) -> None:
 
 def test_one_joins_and_one_leaves(told: list[Any]) -> None:
     lines = "switch third joins the group\n"
-    assert invoke("switches", "--add", "third=192.0.2.23:9559", "--device-id", "3").output == lines
+    then = "it is connected to and filled; once it is standby in `fullnat switches` it holds everything\n"
+    assert invoke("switches", "--add", "third=192.0.2.23:9559", "--device-id", "3").output == lines + then
     assert invoke("switches", "--remove", "left").output == lines
     assert told == [
         ("add_switch", {"name": "third", "grpc_addr": "192.0.2.23:9559", "device_id": 3}),
@@ -146,4 +147,4 @@ def test_a_drain_of_what_forwards_nothing_says_so(
 def test_one_that_joins_is_somewhere(told: list[Any], word: str) -> None:
     result = invoke("switches", "--add", word)
     assert (result.exit_code, told) == (2, [])
-    assert f"--add {word}: where is it? --add third=HOST:PORT" in result.output
+    assert f"--add {word}: where is it? --add third=HOST:PORT or --add third=unix:PATH" in result.output

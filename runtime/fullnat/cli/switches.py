@@ -14,12 +14,14 @@ from fullnat.cli.controlclient import ask, socket_option, tell
 Json = dict[str, Any]
 COLUMNS = ("switch", "role", "sessions", "behind", "packets/s", "announced", "why")
 NUMBERS = ("sessions", "behind", "packets/s")
+DEVICE_ID = click.IntRange(0, (1 << 63) - 1)
+"""What a configuration can say, too."""
 
 
 @click.command()
 @click.option("--activate", metavar="NAME", help="Have this switch forward in the place of the one that does.")
-@click.option("--add", metavar="NAME=HOST:PORT", help="Have one switch more in the group.")
-@click.option("--device-id", type=click.IntRange(0), help="With --add: its P4Runtime device id.", show_default="1")
+@click.option("--add", metavar="NAME=HOST:PORT", help="Have one switch more in the group; or NAME=unix:PATH.")
+@click.option("--device-id", type=DEVICE_ID, help="With --add: its P4Runtime device id.", show_default="1")
 @click.option("--remove", metavar="NAME", help="Have this one leave the group; if it forwards, another one does first.")
 @click.option("--upgrade", metavar="NAME", help="Have this one, which does not forward, run the controller's program.")
 @click.option("--drain", metavar="NAME", help="Have routers send it nothing: it is announced no more.")
@@ -51,9 +53,11 @@ def switches(
     if add is not None:
         name, _, address = add.partition("=")
         if not address:
-            raise click.UsageError(f"--add {add}: where is it? --add {name or 'NAME'}=HOST:PORT")
+            name = name or "NAME"
+            raise click.UsageError(f"--add {add}: where is it? --add {name}=HOST:PORT or --add {name}=unix:PATH")
         message = {"name": name, "grpc_addr": address}
         _change("add_switch", message | ({} if device_id is None else {"device_id": device_id}), control_socket)
+        click.echo("it is connected to and filled; once it is standby in `fullnat switches` it holds everything")
         return
     for call, named in (("remove_switch", remove), ("upgrade_switch", upgrade)):
         if named is not None:

@@ -341,7 +341,7 @@ class SwitchGroup:
         if before is None or before.session is None or self.moving or self.outgoing is None:
             raise NotNow("there is no switch that forwards, or another one is about to")
         if member.role is not Role.STANDBY:
-            raise NotNow(f"switch {name} is {member.doing}, and not one that holds everything")
+            raise NotNow(f"switch {name} is {member.told}, and not one that holds everything")
         outgoing, session = self.outgoing, before.session
         self.moving = True
         outgoing.hold()

@@ -113,6 +113,12 @@ class Member:
         return self.role.value if self.network is None else Role.ACTIVE.value
 
     @property
+    def told(self) -> str:
+        """Likewise, and of one that is away why."""
+        doing = self.doing
+        return f"{doing} ({self.owner.reason or 'it is being connected'})" if doing == Role.AWAY.value else doing
+
+    @property
     def lives(self) -> bool:
         """Its data plane has proved to, and does still."""
         return self.has_proved and not self.is_mute

@@ -180,7 +180,7 @@ class GroupOwner:
         if shortage := group.programs.shortage():
             raise NotNow(f"this controller's program {shortage}")
         if member.session is None and name not in group.programs.refused:
-            raise NotNow(f"switch {name} is {member.role.value}: {member.owner.reason or 'it is being connected'}")
+            raise NotNow(f"switch {name} is {member.told}: upgrade it once it is there")
         if group.active is None and name not in group.programs.refused:
             raise NotNow(f"no switch forwards, and {name} may be the one that goes on: wait until one does")
         member.is_upgrading = True
