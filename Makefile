@@ -3,7 +3,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+# On a terminal pip says what it does, for a minute or two.
+PIP := $(BIN)/pip install $(if $(MAKE_TERMOUT),,--quiet) --disable-pip-version-check --no-deps
 TARGET ?= p4soft
 # Files of tests that run at a time: end-to-end tests wait more than they work, so these may be more than there are cores. The long
 # ones begin, as one that began last would be waited for alone.
