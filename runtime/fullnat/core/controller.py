@@ -240,6 +240,7 @@ class Controller(Reporting):
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS], of[Owner.CONFIGURATION])
         self._store.blind = not event.whole
+        self._store.heard = now
         if event.whole:
             reconcile.switch_up(self._parts, event, of[Owner.SESSIONS], found, now, out, of_sessions)
         else:

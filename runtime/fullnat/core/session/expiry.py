@@ -140,7 +140,7 @@ class Expiry:
         store = self._store
         last_hit = now - max(result.idle or 0.0, 0.0)
         if session.state is session.protocol.initial:
-            if session.protocol.converses(result):
+            if session.protocol.converses(result) or self._may_be_open(session, result):
                 self._stats["promoted"] += 1
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
@@ -155,6 +155,13 @@ class Expiry:
             elif result.in_packets > before.in_packets and result.out_packets > before.out_packets:
                 self._stats["sessions_resumed"] += 1
                 store.set_events(session, session.protocol.taken_back(session.events, session.unjudged), 0, last_hit)
+
+    def _may_be_open(self, session: Session, result: ProbeResult) -> bool:
+        """What the switch told of it may have been lost with an earlier connection, and there is more than a SYN."""
+        protocol = session.protocol
+        if not (protocol.is_numbered and NEVER < session.began < self._store.heard):
+            return False
+        return result.in_packets > 1 and (result.out_packets > 0 or not protocol.sees_servers)
 
     def _idle(self, session: Session, result: ProbeResult, now: float) -> float:
         """How long the session has been idle, as far as the switch can be believed.

@@ -62,6 +62,8 @@ class SessionStore(Writes):
         self.moved = NEVER
         """Since when the switch that forwards has done so, if it has taken over from another one: it has counted
         nothing before, and its registers knew of no session."""
+        self.heard = NEVER
+        """Since when the switch is heard without a gap: what it told before may be lost."""
         self._isn = isn
         self._rng = rng
         self.memory = Memory()
