@@ -50,14 +50,15 @@ Description: FULLNAT layer-4 load balancer
 """
 
 
-def build(out: Path = OUT, version: str | None = None, compression: str = "xz") -> Path:
-    """Make the package; returns its file. Raises DebError."""
+def build(out: Path = OUT, version: str | None = None, compression: str = "xz", ours: Path | None = None) -> Path:
+    """Make the package, of ``ours`` if that wheel is made already; returns its file. Raises DebError."""
     machine = architecture()
     version = version or project_version()
     target = out / f"{PACKAGE}_{version}_{machine}.deb"
     with tempfile.TemporaryDirectory(prefix="fullnat-deb-") as scratch:
         tree = Path(scratch) / "tree"
-        _libraries(tree / LIBRARY, Path(scratch) / "wheels")
+        place = Path(scratch) / "wheels"
+        _libraries(tree / LIBRARY, place, ours or wheels.own(place))
         _commands(tree)
         _configuration(tree)
         _documentation(tree, version)
@@ -69,9 +70,9 @@ def project_version() -> str:
     return version_of(ROOT / "pyproject.toml")
 
 
-def _libraries(library: Path, scratch: Path) -> None:
+def _libraries(library: Path, scratch: Path, ours: Path) -> None:
     """Our packages and those that they need; which Python there is, the launcher sees."""
-    for wheel in (wheels.own(scratch), wheels.toa(scratch)):
+    for wheel in (ours, wheels.toa(scratch)):
         wheels.unpack(wheel, library / "python3")
     for version in PYTHONS:
         for wheel in wheels.fetch(version, scratch / version):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,12 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from deploy import deb, toa_deb
+from deploy import deb, toa_deb, wheels
 from topo import namespaces
 
 
 @pytest.fixture(scope="session")
-def package() -> Iterator[Path]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ours as ``make wheel`` makes it, by one worker for all: most of it is waiting for a compiler."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return next(place.glob("*.whl"), None) or wheels.own(place)
+
+
+@pytest.fixture(scope="session")
+def package(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The package as ``make deb`` makes it, but for the time that compressing it takes."""
     if os.geteuid() != 0:
         pytest.skip("a Debian in a directory needs root")
@@ -26,7 +38,7 @@ def package() -> Iterator[Path]:
         pytest.skip("debootstrap is not installed")
     with tempfile.TemporaryDirectory(prefix="fullnat-test-") as place:
         try:
-            yield deb.build(Path(place), compression="none")
+            yield deb.build(Path(place), compression="none", ours=request.getfixturevalue("wheel"))
         except subprocess.CalledProcessError as error:
             pytest.skip(f"what goes into the package cannot be had here: {error}")
 

@@ -17,7 +17,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Path:
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A virtual environment with the wheel and what it needs."""
     if (reason := namespaces.unavailable()) is not None:
         pytest.skip(reason)
@@ -25,7 +25,7 @@ def environment(tmp_path: Path) -> Path:
         others = wheels.fetch(VERSION, tmp_path / "wheels")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"what the wheel needs cannot be had here: {error}")
-    ours = wheels.own(tmp_path / "wheels")
+    ours = request.getfixturevalue("wheel")
     place = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     install: list[str | Path] = [place / "bin/pip", "install", "--quiet", "--no-index", "--no-deps", ours, *others]

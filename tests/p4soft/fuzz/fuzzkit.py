@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -164,12 +165,11 @@ def _probe(fuzzer: Fuzzer) -> str | None:
 def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     """The target and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(target.config.read_bytes())
-    sources = [*sorted(NATIVE.rglob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
     bound = api_program(definition)
     seeds = list(target.seeds(bound))
-    digest = hashlib.sha256("\0".join([*fuzzer.command, *target.optimize, _AHEAD, text]).encode() + b"\0".join(seeds))
-    for path in [*sources, *sorted(NATIVE.rglob("*.h"))]:
-        digest.update(path.read_bytes())
+    common = runtime(fuzzer, target)
+    digest = hashlib.sha256("\0".join([common.parent.name, text]).encode() + b"\0".join(seeds))
+    digest.update(target.source.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
     binary, setup = directory / "target", directory / "setup"
     if not binary.exists():
@@ -177,20 +177,7 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
         generated = directory / "program.c"
         generated.write_text(text)
         made = directory / f"target.{os.getpid()}"
-        command = [
-            *fuzzer.command,
-            *target.optimize,
-            _AHEAD,
-            f"-I{NATIVE}",
-            f"-I{PROGRAM}",
-            "-o",
-            str(made),
-            str(generated),
-            *map(str, sources),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise FuzzError(f"cannot build the target {target.name}: {done.stderr[-2000:]}")
+        _compile(fuzzer, target, "-o", str(made), str(generated), str(target.source), str(common))
         recorder = Recorder({t.index for t in definition.tables if t.support_timeout})
         if target.config == FULLNAT:
             fullnatkit.install_session(recorder, bound)
@@ -201,6 +188,32 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
             (first / f"seed{number:03}").write_bytes(data)
         made.replace(binary)
     return binary, setup
+
+
+def runtime(fuzzer: Fuzzer, target: Target) -> Path:
+    """What all programs are linked with, as one object; made once for the same sources. Raises FuzzError."""
+    sources = [*sorted(NATIVE.rglob("*.c")), *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
+    digest = hashlib.sha256("\0".join([*fuzzer.command, *target.optimize, _AHEAD]).encode())
+    for path in [*sources, *sorted(NATIVE.rglob("*.h"))]:
+        digest.update(path.read_bytes())
+    whole = OUTPUT / f"runtime-{digest.hexdigest()[:16]}" / "runtime.o"
+    if not whole.exists():
+        with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = [str(Path(scratch, f"{number}.o")) for number, _ in enumerate(sources)]
+            done = pool.map(lambda made, of: _compile(fuzzer, target, "-c", "-o", made, str(of)), objects, sources)
+            list(done)
+            whole.parent.mkdir(parents=True, exist_ok=True)
+            made = whole.with_suffix(f".{os.getpid()}")
+            subprocess.run(["ld", "-r", "-o", str(made), *objects], check=True)
+            made.replace(whole)
+    return whole
+
+
+def _compile(fuzzer: Fuzzer, target: Target, *arguments: str) -> None:
+    command = [*fuzzer.command, *target.optimize, _AHEAD, f"-I{NATIVE}", f"-I{PROGRAM}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FuzzError(f"cannot build the target {target.name}: {done.stderr[-2000:]}")
 
 
 def fuzz(fuzzer: Fuzzer, target: Target, seconds: int, seed: int = 1) -> int:
