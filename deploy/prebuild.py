@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fullnat import compiled
@@ -19,15 +20,19 @@ _OWN = "-march=native"
 def prebuild(directory: Path) -> list[Path]:
     """The objects, below ``directory`` as :mod:`p4soft.engine.prebuilt` looks for them. Raises ToolchainError."""
     command = compiler(os.environ.get("P4SOFT_CC", ""), False)
+    objects = list(_objects())
     made = []
-    for level in LEVELS[platform.machine()]:
-        place = directory / level.name
-        place.mkdir(parents=True, exist_ok=True)
-        flags = [f"-march={level.name}" if word == _OWN else word for word in command]
-        for name, sources, texts, include in _objects():
-            made.append(place / file_name(name, digest_of(sources, texts, include)))
-            compile_to(made[-1], flags, sources, texts, include)
-    return made
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for level in LEVELS[platform.machine()]:
+            place = directory / level.name
+            place.mkdir(parents=True, exist_ok=True)
+            flags = [f"-march={level.name}" if word == _OWN else word for word in command]
+            for name, sources, texts, include in objects:
+                target = place / file_name(name, digest_of(sources, texts, include))
+                made.append((target, pool.submit(compile_to, target, flags, sources, texts, include)))
+    for _, compiled_one in made:
+        compiled_one.result()
+    return [target for target, _ in made]
 
 
 def _objects() -> Iterator[tuple[str, Sequence[Path], Mapping[str, str], Path]]:
