@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,8 @@ OLD = variant(OWN, room(sessions=1 << 16, servers=1 << 12), renumbered=True)
 """Another build: with other sizes, and other ids of all that has one."""
 SMALL = variant(OWN, {"virtual_service": 0})
 TRANSFERS, RATE, SECONDS = 10, 40, 12
-SILENT = 600.0
-"""Seconds that a connection may say nothing for: longer than a test takes, on a machine that is busy."""
+KEPT = 2
+"""Seconds between the kernel's keep-alives: a session that is silent for longer than 10 s ends."""
 PUSHED = 120.0
 """Seconds that a switch may take for another program, on a machine that is busy."""
 
@@ -53,9 +54,12 @@ def builds(target: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 
 @contextlib.contextmanager
 def idle(world: World) -> Iterator[None]:
-    """A connection that says nothing meanwhile, and is there at the end."""
+    """A connection that says nothing meanwhile but keep-alives, and is there at the end."""
     with contextlib.closing(world.http("c1")) as connection:
         before = ask(connection)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((socket.TCP_KEEPIDLE, KEPT), (socket.TCP_KEEPINTVL, KEPT), (socket.TCP_KEEPCNT, 20)):
+            connection.sock.setsockopt(socket.IPPROTO_TCP, option, value)
         yield
         assert ask(connection) == before
 
@@ -85,7 +89,7 @@ def test_the_program_of_a_group_is_upgraded(builds: dict[str, Path]) -> None:
     """The controller first, which goes on with the old program; then the switch that stands by, which is filled beside
     the other one, takes over by command, and then the other one. Transfers, connections that begin and one that says
     nothing go on."""
-    with pair(options=("--program", str(builds["old"])), established_timeout=SILENT) as (world, stack):
+    with pair(options=("--program", str(builds["old"]))) as (world, stack):
         first = stack.active()
         assert first is not None
         second = other(first)
@@ -118,7 +122,7 @@ def test_the_program_of_a_group_is_upgraded(builds: dict[str, Path]) -> None:
 def test_a_switch_that_has_its_own_build(builds: dict[str, Path]) -> None:
     """It is filled and takes over with what its operator has given it; one whose build has no room is refused by name,
     and nothing comes of it."""
-    with pair(established_timeout=SILENT) as (world, stack):
+    with pair() as (world, stack):
         first = stack.active()
         assert first is not None
         second = other(first)
@@ -147,8 +151,7 @@ def test_a_switch_that_has_its_own_build(builds: dict[str, Path]) -> None:
 
 def test_bmv2_keeps_what_it_runs_and_is_restarted_for_another_program(builds: dict[str, Path]) -> None:
     """simple_switch_grpc tells what it runs. It does not exchange that while packets come, so it is started anew."""
-    options = ("--program", str(builds["old"]))
-    with pair(("p4soft", "bmv2"), options, established_timeout=SILENT) as (world, stack):
+    with pair(("p4soft", "bmv2"), options=("--program", str(builds["old"]))) as (world, stack):
         with idle(world), Talk(world, count=2, pause=0.01) as talk:
             restart_controller(stack)
             assert set(cookies(stack).values()) == {OLD.cookie}

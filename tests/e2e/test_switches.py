@@ -31,12 +31,9 @@ GAP_OF_MUTE = 4.0
 
 
 @contextlib.contextmanager
-def pair(
-    targets: tuple[str, str] = ("p4soft", "p4soft"), options: Sequence[str] = (), established_timeout: float = 10
-) -> Iterator[tuple[World, Pair]]:
+def pair(targets: tuple[str, str] = ("p4soft", "p4soft"), options: Sequence[str] = ()) -> Iterator[tuple[World, Pair]]:
     with Network(standard.topology(), offloads="bmv2" not in targets) as network:
-        config = standard.config(timeouts=CLOSING, established_timeout=established_timeout)
-        stack = Pair(network, config, targets, options)
+        stack = Pair(network, standard.config(timeouts=CLOSING, established_timeout=10), targets, options)
         world = World(network, stack)
         world.start_servers()
         stack.start()
