@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import Any
+from ipaddress import IPv4Address
 
 from fullnat.p4constants import PacketOutAction
 
 from ptf_tests.p4rt import Client, PacketIn
-from ptf_tests.packets import ARP, Ether, Raw
 from ptf_tests.targets import DEVICE_ID, PORTS, Target
 from ptf_tests.topology import INTERFACE
 
+ARP_REQUEST = bytes.fromhex("0806 0001 0800 06 04 0001")
+"""EtherType, and what is the same in all of them: of Ethernet and IPv4, their lengths, and the operation."""
 PATIENCE = 10.0
 """Seconds until a missing answer is a failure."""
 
@@ -61,11 +62,10 @@ class Harness:
         frames: list[tuple[int, bytes]] = []
         questions = set()
         for port in sources:
-            request = arp_request("02:fe:" + token.hex(":"), "0.0.0.0", INTERFACE[port])
-            self.target.dataplane.send(0, port, bytes(request))
+            self.target.dataplane.send(0, port, arp_request(b"\x02\xfe" + token, "0.0.0.0", INTERFACE[port]))
             questions.add((port, b"\x02\xfe" + token))
         self._await(questions, frames, deadline)
-        last = bytes(arp_request("02:ff:" + token.hex(":"), "0.0.0.1", "0.0.0.1"))
+        last = arp_request(b"\x02\xff" + token, "0.0.0.1", "0.0.0.1")
         self.client.packet_out({"request": PacketOutAction.INJECT, "flags": 0, "port": 1, "session_id": 0}, last)
         marker = b"\x02\xff" + token + last[6:]
         for port in PORTS:
@@ -93,7 +93,8 @@ class Harness:
                 frames.append((result.port, bytes(result.packet)))
 
 
-def arp_request(sender_mac: str, sender: str, target: str) -> Any:
-    """An ARP request as it is broadcast, padded to the Ethernet minimum."""
-    arp = ARP(op=1, hwsrc=sender_mac, psrc=sender, hwdst="00:00:00:00:00:00", pdst=target)
-    return Ether(dst="ff:ff:ff:ff:ff:ff", src=sender_mac) / arp / Raw(bytes(18))
+def arp_request(sender_mac: bytes, sender: str, target: str) -> bytes:
+    """An ARP request as it is broadcast, padded to the Ethernet minimum. There are many, which scapy would take long
+    for."""
+    asked = sender_mac + IPv4Address(sender).packed + bytes(6) + IPv4Address(target).packed
+    return b"\xff" * 6 + sender_mac + ARP_REQUEST + asked + bytes(18)
