@@ -204,7 +204,7 @@ def runtime(fuzzer: Fuzzer, target: Target) -> Path:
             list(done)
             whole.parent.mkdir(parents=True, exist_ok=True)
             made = whole.with_suffix(f".{os.getpid()}")
-            subprocess.run(["ld", "-r", "-o", str(made), *objects], check=True)
+            subprocess.run([fuzzer.command[0], "-r", "-nostdlib", "-o", str(made), *objects], check=True)
             made.replace(whole)
     return whole
 
