@@ -62,6 +62,11 @@ LOCAL = '[[switch]]\nname = "a"\ngrpc_addr = "localhost:9559"\n'
             LOCAL + LOCAL.replace('"a"', '"b"').replace("localhost", "127.0.0.1"),
             "grpc_addr: is already that of switch 1",
         ),
+        (
+            LOCAL + LOCAL.replace('"a"', '"b"').replace("localhost", "0.0.0.0"),
+            "grpc_addr: is already that of switch 1",
+        ),
+        (LOCAL + LOCAL.replace('"a"', '"b"').replace("localhost", "127.1"), "grpc_addr: is already that of switch 1"),
         (TWO.replace("v1model", "v1model-asic"), "target: "),
         ('[switch]\nname = "a"', "switch: is one of several: [[switch]]"),
         ('[[switch]]\nname = "a"\ngrpc_addr = "h:1"\nport = 3', "port: unknown option"),

@@ -185,7 +185,7 @@ class Changes:
             if self._group is None or (remove is not None and len(running) == 1):
                 raise Refused("it is the last one" if running else "there is one switch, where the command line says")
             if remove is not None and remove not in [each.name for each in running]:
-                raise Refused(f"there is no switch {quoted(remove)}")
+                raise Refused(f"there is no switch {quoted(remove)}, but {', '.join(each.name for each in running)}")
             stay = [each for each in running if each.name != remove]
             if add is not None:
                 stay.append(add)

@@ -7,6 +7,7 @@ active."""
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os.path import normpath
@@ -226,7 +227,18 @@ def _place(switch: SwitchSettings) -> str:
     if kind == "unix":
         return kind + colon + normpath(path)
     host, _, port = switch.grpc_addr.rpartition(":")
-    return f"{_HERE.get(host.lower(), host.lower())}:{port}"
+    return f"{_HERE if _is_here(host.lower()) else host.lower()}:{port}"
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this machine: any address of 127.0.0.0/8 or 0.0.0.0, however short, or the same of IPv6."""
+    if host in ("localhost", "[::1]", "[::]"):
+        return True
+    try:
+        address = socket.inet_aton(host)
+    except (OSError, ValueError):
+        return False
+    return address[0] == 127 or not any(address)
 
 
 def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
@@ -234,6 +246,6 @@ def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
     return old.embedded and new.embedded and old.group == new.group
 
 
-_HERE = {"localhost": "127.0.0.1", "[::1]": "127.0.0.1"}
+_HERE = "127.0.0.1"
 _APART = {"name": _same_name, "grpc_addr": _same_place, "embedded": _both_embedded}
 """By option, in what no two switches may be the same."""
