@@ -21,18 +21,17 @@ def prebuild(directory: Path) -> list[Path]:
     """The objects, below ``directory`` as :mod:`p4soft.engine.prebuilt` looks for them. Raises ToolchainError."""
     command = compiler(os.environ.get("P4SOFT_CC", ""), False)
     objects = list(_objects())
-    made = []
+    jobs = []
+    for level in LEVELS[platform.machine()]:
+        place = directory / level.name
+        place.mkdir(parents=True, exist_ok=True)
+        flags = [f"-march={level.name}" if word == _OWN else word for word in command]
+        for name, sources, texts, include in objects:
+            target = place / file_name(name, digest_of(sources, texts, include))
+            jobs.append((target, flags, sources, texts, include))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for level in LEVELS[platform.machine()]:
-            place = directory / level.name
-            place.mkdir(parents=True, exist_ok=True)
-            flags = [f"-march={level.name}" if word == _OWN else word for word in command]
-            for name, sources, texts, include in objects:
-                target = place / file_name(name, digest_of(sources, texts, include))
-                made.append((target, pool.submit(compile_to, target, flags, sources, texts, include)))
-    for _, compiled_one in made:
-        compiled_one.result()
-    return [target for target, _ in made]
+        list(pool.map(lambda job: compile_to(*job), jobs))
+    return [target for target, *_ in jobs]
 
 
 def _objects() -> Iterator[tuple[str, Sequence[Path], Mapping[str, str], Path]]:
